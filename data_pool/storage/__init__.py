@@ -1,0 +1,1 @@
+"""Where a pool keeps its rows: the ports, an in-memory backend and PostgreSQL."""
