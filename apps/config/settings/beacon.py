@@ -1,0 +1,22 @@
+"""The beacon node: the shared log of crosslinks and evidence digests, and its sequencer."""
+
+from apps.config.settings.base import *  # noqa: F403
+from apps.config.settings.base import DATABASE_BEHAVIOUR, env
+
+ROOT_URLCONF = "apps.config.urls.beacon"
+WSGI_APPLICATION = "apps.config.wsgi.beacon.application"
+
+INSTALLED_APPS = ["apps.beacon"]
+
+MIDDLEWARE = [
+    "apps.config.access_log.AccessLog",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+DATABASES = {"default": env.db_url("BEACON_DATABASE_URL", default="postgresql:///beacon") | DATABASE_BEHAVIOUR}
+
+# Who holds this token may register members and pools.
+BEACON_OPERATOR_TOKEN = env.str("BEACON_OPERATOR_TOKEN", default="")
+# A checkpoint with its cosignatures and proof stays far below this.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

@@ -1,0 +1,5 @@
+"""What the beacon answers to."""
+
+from django.urls import include, path
+
+urlpatterns = [path("", include("apps.beacon.urls"))]

@@ -1,0 +1,11 @@
+"""What the portal answers to."""
+
+from django.urls import include, path
+
+from apps.config.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("api/v1/", include("apps.api.urls")),
+    path("", include("apps.portal.urls")),
+]
