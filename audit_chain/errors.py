@@ -1,0 +1,205 @@
+"""The one tree of errors that `audit_chain` raises.
+
+    AuditChainError
+    ├── Malformed                    the input cannot be read
+    │   ├── MalformedEncoding        base64, hex, decimal or time text
+    │   ├── MalformedJSON
+    │   ├── MalformedKey             a verifier key or a private key file
+    │   ├── MalformedNote
+    │   ├── MalformedCheckpoint
+    │   ├── MalformedCosignature
+    │   ├── MalformedTile            a tile, an entry bundle or their path
+    │   ├── MalformedTlogProof
+    │   ├── MalformedPolicy
+    │   ├── MalformedRequest
+    │   ├── MalformedEntry
+    │   ├── MalformedField           a document's name or value that no field can have
+    │   ├── MalformedDisclosure
+    │   └── MalformedBundle
+    ├── Invalid                      the input is well-formed, and refuted
+    │   ├── InvalidInclusionProof
+    │   ├── InvalidConsistencyProof
+    │   ├── InvalidOpening           the disclosures are not the record's
+    │   │   └── DuplicateField
+    │   ├── InvalidSignature
+    │   │   └── AmbiguousKey
+    │   ├── UnknownOrigin
+    │   ├── QuorumNotReached
+    │   └── Refused                  a witness will not sign; carries an HTTP status
+    │       ├── RefusedMalformed         400
+    │       ├── RefusedSignature         403
+    │       ├── RefusedOrigin            404
+    │       ├── RefusedOldSize           409
+    │       └── RefusedInconsistent      422
+    └── LogError                     our own log cannot do what it was asked
+        ├── NotInLog
+        └── CorruptLog
+
+Parsers of untrusted bytes raise `Malformed` and nothing else. Messages name what was expected and what
+was got by shape, size or position; they never repeat a value that may be private.
+"""
+
+from __future__ import annotations
+
+
+class AuditChainError(Exception):
+    """Root of everything this package raises on purpose."""
+
+    def __init__(self, message: str, *, expected: object = None, got: object = None) -> None:
+        self.expected = expected
+        self.got = got
+        if expected is not None:
+            message = f"{message}: expected {expected}, got {got}"
+        elif got is not None:
+            message = f"{message}: got {got}"
+        super().__init__(message)
+
+
+class Malformed(AuditChainError):
+    """The input cannot be read at all."""
+
+
+class MalformedEncoding(Malformed):
+    """Text that is not the one canonical base64, hex, decimal or time form of a value."""
+
+
+class MalformedJSON(Malformed):
+    """Bytes that are not the canonical JSON of a value, or a value that has no canonical JSON."""
+
+
+class MalformedKey(Malformed):
+    """A verifier key or a private key file that cannot be read."""
+
+
+class MalformedNote(Malformed):
+    """Bytes that are not a signed note."""
+
+
+class MalformedCheckpoint(Malformed):
+    """A note text that is not a checkpoint."""
+
+
+class MalformedCosignature(Malformed):
+    """A cosignature of the wrong length or with an impossible timestamp."""
+
+
+class MalformedTile(Malformed):
+    """A tile, entry bundle or tile path of the wrong shape."""
+
+
+class MalformedTlogProof(Malformed):
+    """Bytes that are not a tlog-proof."""
+
+
+class MalformedPolicy(Malformed):
+    """Bytes that are not a trust policy."""
+
+
+class MalformedRequest(Malformed):
+    """Bytes that are not an add-checkpoint request, or not its response."""
+
+
+class MalformedEntry(Malformed):
+    """Bytes that are not a log entry of a known type."""
+
+
+class MalformedField(Malformed):
+    """A name or value that no field of a record can have."""
+
+
+class MalformedDisclosure(Malformed):
+    """Text that is not a field disclosure."""
+
+
+class MalformedBundle(Malformed):
+    """Bytes that are not a proof bundle."""
+
+
+class Invalid(AuditChainError):
+    """The input is well-formed and does not hold."""
+
+
+class InvalidInclusionProof(Invalid):
+    """The entry is not shown to stand at that index of that tree."""
+
+
+class InvalidConsistencyProof(Invalid):
+    """The newer tree is not shown to extend the older one."""
+
+
+class InvalidOpening(Invalid):
+    """The disclosures are not shown to belong to the record."""
+
+
+class DuplicateField(InvalidOpening):
+    """One field is disclosed twice."""
+
+
+class InvalidSignature(Invalid):
+    """A known key's signature does not verify, or no known key signed."""
+
+
+class AmbiguousKey(InvalidSignature):
+    """Two keys given to the verifier share one name and key ID."""
+
+
+class UnknownOrigin(Invalid):
+    """The checkpoint belongs to a log that the policy does not list."""
+
+
+class QuorumNotReached(Invalid):
+    """Too few of the required witnesses cosigned."""
+
+
+class Refused(Invalid):
+    """A witness will not cosign; `status` is the HTTP status that C2SP tlog-witness gives to the reason."""
+
+    status: int = 400
+
+    def __init__(
+        self, message: str, *, expected: object = None, got: object = None, size: int | None = None
+    ) -> None:
+        super().__init__(message, expected=expected, got=got)
+        self.size = size
+
+
+class RefusedMalformed(Refused):
+    """The old size exceeds the checkpoint's size."""
+
+    status = 400
+
+
+class RefusedSignature(Refused):
+    """The log's signature is missing or does not verify."""
+
+    status = 403
+
+
+class RefusedOrigin(Refused):
+    """The witness does not know the log."""
+
+    status = 404
+
+
+class RefusedOldSize(Refused):
+    """The old size is not the latest one cosigned; `size` carries that one."""
+
+    status = 409
+
+
+class RefusedInconsistent(Refused):
+    """The checkpoint does not extend the latest one cosigned."""
+
+    status = 422
+
+
+class LogError(AuditChainError):
+    """Our own log cannot do what it was asked to."""
+
+
+class NotInLog(LogError):
+    """An entry, tile or seal was asked for that the log does not hold."""
+
+
+class CorruptLog(LogError):
+    """What the store returns contradicts what the log recorded; nothing may be signed until it is repaired."""
