@@ -6,8 +6,6 @@ The domain is objects, arrays, strings without lone surrogates, integers within 
 and null. Departs from RFC 8785 because fractions have no place here: money is counted in minor units.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring
@@ -15,7 +13,7 @@ from typing import TypeAlias
 
 from audit_chain.errors import MalformedJSON
 
-JSON: TypeAlias = "None | bool | int | str | Sequence[JSON] | Mapping[str, JSON]"
+JSON: TypeAlias = "bool | int | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 MAX_INTEGER = 2**53 - 1
 """Largest magnitude that a double, and so every JSON reader, holds exactly."""
@@ -66,8 +64,9 @@ def _write(value: JSON, pieces: list[str], depth: int) -> None:
     elif isinstance(value, (list, tuple)):
         _write_array(value, pieces, depth)
     else:
-        raise MalformedJSON("no canonical JSON", expected="object, array, string, integer, bool or null",
-                            got=type(value).__name__)
+        raise MalformedJSON(
+            "no canonical JSON", expected="object, array, string, integer, bool or null", got=type(value).__name__
+        )
 
 
 def _write_object(value: Mapping[str, JSON], pieces: list[str], depth: int) -> None:

@@ -1,7 +1,5 @@
 """Bytes, numbers and times as text, strictly: every value has exactly one spelling, and no other is read."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

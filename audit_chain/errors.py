@@ -39,7 +39,7 @@ Parsers of untrusted bytes raise `Malformed` and nothing else. Messages name wha
 was got by shape, size or position; they never repeat a value that may be private.
 """
 
-from __future__ import annotations
+# ruff: noqa: N818 - an error is named for the thing that is wrong
 
 
 class AuditChainError(Exception):
@@ -156,9 +156,7 @@ class Refused(Invalid):
 
     status: int = 400
 
-    def __init__(
-        self, message: str, *, expected: object = None, got: object = None, size: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, expected: object = None, got: object = None, size: int | None = None) -> None:
         super().__init__(message, expected=expected, got=got)
         self.size = size
 

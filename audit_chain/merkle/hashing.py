@@ -1,7 +1,5 @@
 """The two hashes of a Merkle tree (RFC 9162, Section 2.1.1), kept apart by their first byte."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 HASH_SIZE = 32

@@ -1,7 +1,5 @@
 """A Merkle tree that keeps every node in memory: for tests, small trees, and whoever follows a log."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from audit_chain.errors import NotInLog

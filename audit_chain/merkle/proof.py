@@ -4,8 +4,6 @@ Index and sizes are bound by the shape of the proof: it must have exactly the le
 they say on which side each hash is joined.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from audit_chain.errors import Invalid, InvalidConsistencyProof, InvalidInclusionProof

@@ -4,8 +4,6 @@ A node `(level, index)` is the root of the complete subtree over the entries
 `index * 2**level` up to `(index + 1) * 2**level`. Every root and proof is a fold of such nodes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
