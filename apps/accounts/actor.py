@@ -1,4 +1,4 @@
-"""Who is acting: one organisation, one role, one name. Every service and selector that guards something takes an Actor."""
+"""Who acts: one organisation, one role, one name. Services and selectors that guard something take an Actor."""
 
 from dataclasses import dataclass
 

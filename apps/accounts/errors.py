@@ -1,6 +1,6 @@
 """Every rule that can be broken by a person or a program using the portal.
 
-    RuleBroken
+    PortalError
       NotAllowed            the actor's role does not reach
       NotFound              no such thing, or none that this organisation may know of
       Conflict              true already, or true no more
@@ -14,7 +14,7 @@
 """
 
 
-class RuleBroken(Exception):
+class PortalError(Exception):
     code = "refused"
     status = 400
 
@@ -24,17 +24,17 @@ class RuleBroken(Exception):
         self.where = where
 
 
-class NotAllowed(RuleBroken):
+class NotAllowed(PortalError):
     code = "not_allowed"
     status = 403
 
 
-class NotFound(RuleBroken):
+class NotFound(PortalError):
     code = "not_found"
     status = 404
 
 
-class Conflict(RuleBroken):
+class Conflict(PortalError):
     code = "conflict"
     status = 409
 
@@ -47,12 +47,12 @@ class LastOwner(Conflict):
     code = "last_owner"
 
 
-class WrongInput(RuleBroken):
+class WrongInput(PortalError):
     code = "wrong_input"
     status = 400
 
 
-class TryLater(RuleBroken):
+class TryLater(PortalError):
     code = "try_later"
     status = 503
 

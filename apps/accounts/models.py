@@ -82,6 +82,9 @@ class Membership(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"user {self.user_id} in organisation {self.organisation_id}: {self.role}"
+
 
 class Invitation(models.Model):
     """An owner's word that whoever holds the link may join with this address. Used once, good for some days."""
@@ -105,6 +108,9 @@ class Invitation(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"invitation of {self.email} to organisation {self.organisation_id} as {self.role}"
+
 
 class ApiToken(models.Model):
     """What a program signs in with. Only the SHA-256 of the token is kept: 256 random bits need no slow hash."""
@@ -126,6 +132,9 @@ class ApiToken(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"token {self.label} of organisation {self.organisation_id}"
+
 
 class SignInFailures(models.Model):
     """Failed sign-ins of one address or from one place, in one window. The key is a keyed hash: no address is kept."""
@@ -133,3 +142,6 @@ class SignInFailures(models.Model):
     key = models.BinaryField(max_length=32, primary_key=True)
     count = models.PositiveIntegerField()
     since = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} failures since {self.since:%Y-%m-%d %H:%M} UTC"

@@ -21,7 +21,7 @@ class Standing:
 
 
 def standing_get(*, user: User, organisation_id: int | None) -> Standing:
-    """The user's standing, with the chosen organisation if it is still theirs, else with the first by name. One query."""
+    """The user's standing, as the chosen organisation if that is still theirs, else as the first. One query."""
     memberships = tuple(
         Membership.objects.filter(user=user).select_related("organisation").order_by("organisation__display_name")
     )

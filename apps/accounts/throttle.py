@@ -1,4 +1,4 @@
-"""Slows down guessing of passwords, by address and by place, in the database so that every web process counts together."""
+"""Slows down guessing of passwords, by address and by place, in the database: all web processes count together."""
 
 import hashlib
 import hmac

@@ -25,6 +25,9 @@ class Share(models.Model):
         ]
         indexes = [models.Index(name="share_inbox", fields=["recipient", "-created", "-id"])]
 
+    def __str__(self) -> str:
+        return f"share {self.id} from organisation {self.sender_id} to {self.recipient_id}"
+
 
 class Deposit(models.Model):
     """A file's digest put on the shared chain by explicit choice, so it is public by then. Tells what was deposited
@@ -39,3 +42,6 @@ class Deposit(models.Model):
             models.UniqueConstraint(name="deposit_once_per_organisation", fields=["organisation", "digest"]),
         ]
         indexes = [models.Index(name="deposit_newest", fields=["organisation", "-created", "-id"])]
+
+    def __str__(self) -> str:
+        return f"deposit {self.pk} of organisation {self.organisation_id}"
