@@ -1,0 +1,96 @@
+"""Fixtures for every folder of tests."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tests import database
+
+CORPORA = Path(__file__).resolve().parents[2] / "shared" / "corpora"
+
+pytest_plugins = ["tests.stack"]
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not is_worker(config):
+        database.session_folder().chmod(0o711)  # The server's system user has to pass.
+        database.sweep_dead_sessions()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not is_worker(config):
+        database.stop_server(database.session_folder())
+        shutil.rmtree(database.session_folder(), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of third-party test data, which is not part of the project."""
+    if not CORPORA.is_dir():
+        pytest.skip(f"third-party test data is not at {CORPORA}")
+    return CORPORA
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """The superuser's URL of a PostgreSQL server: TEST_DATABASE_URL's, or an embedded one for this session."""
+    return os.environ.get("TEST_DATABASE_URL") or database.ensure_server()
+
+
+@pytest.fixture
+def make_database(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Call it for the URL of a new, empty database that belongs to a new role; both are dropped after the test."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(name))
+            )
+            made.append(name)
+            connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        address = conninfo_to_dict(postgres_url)
+        host, port = quote(str(address.get("host", "localhost")), safe=""), address.get("port", "5432")
+        return f"postgresql://{name}:{name}@/{name}?host={host}&port={port}"
+
+    yield make
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def pool_database(make_database: Callable[[], str]) -> str:
+    """The URL of a new, empty database that belongs to a role of its own."""
+    return make_database()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, postgres_url: str) -> None:
+    """Django's test databases go onto the session's server."""
+    from django.db import connection
+
+    address = conninfo_to_dict(postgres_url)
+    connection.settings_dict.update(
+        NAME=address.get("dbname", "postgres"),
+        USER=address.get("user", ""),
+        PASSWORD=address.get("password", ""),
+        HOST=address.get("host", ""),
+        PORT=str(address.get("port", "")),
+        CONN_MAX_AGE=0,
+    )

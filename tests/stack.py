@@ -1,0 +1,1 @@
+"""The whole network, started once for a test session."""
