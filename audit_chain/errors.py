@@ -39,8 +39,6 @@ Parsers of untrusted bytes raise `Malformed` and nothing else. Messages name wha
 was got by shape, size or position; they never repeat a value that may be private.
 """
 
-# ruff: noqa: N818 - an error is named for the thing that is wrong
-
 
 class AuditChainError(Exception):
     """Root of everything this package raises on purpose."""

@@ -6,13 +6,11 @@ stays, or none. A stop at any point leaves the state of the last transaction tha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from audit_chain.errors import NotInLog
+from audit_chain.log.tiles import TileKey
 from audit_chain.merkle.hashing import EMPTY_ROOT
-
-TileKey: TypeAlias = tuple[int, int]
-"""(level, index) of a tile (C2SP tlog-tiles)."""
 
 
 @dataclass(frozen=True, slots=True)
