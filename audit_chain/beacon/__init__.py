@@ -1,0 +1,1 @@
+"""The beacon: what its log may hold, and the state that everybody computes from it."""
