@@ -1,0 +1,51 @@
+"""Why a file, or one row of it, is not taken.
+
+    PoolError
+      DocumentRefused          the file as a whole: nothing of it is taken
+
+A refusal says what is wrong and where. It names elements, columns and fields, and describes what it got by shape; it
+never repeats a value, so that it can be logged.
+"""
+
+from dataclasses import dataclass
+
+from data_pool.errors import PoolError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a file: as much of it as the format can tell. Lines, columns and rows count from 1."""
+
+    line: int | None = None
+    column: int | None = None
+    row: int | None = None  # of a table, the header not counted; of a JSON array, its elements
+    field: str | None = None  # a path of elements, a column header or a field name
+
+    def __str__(self) -> str:
+        parts = (
+            self.row and f"row {self.row}",
+            self.line and f"line {self.line}",
+            self.column and f"column {self.column}",
+            self.field,
+        )
+        return ", ".join(part for part in parts if part)
+
+
+NOWHERE = Place()
+
+
+class DocumentRefused(PoolError):
+    """The file as a whole is not taken; `reason` says why, `where` where (empty if nowhere in particular)."""
+
+    def __init__(self, reason: str, *, place: Place = NOWHERE, expected: object = None, got: object = None) -> None:
+        super().__init__(reason, expected=expected, got=got)
+        self.reason = str(self)
+        self.place = place
+
+    @property
+    def where(self) -> str:
+        return str(self.place)
+
+
+class FieldRefused(PoolError):
+    """One value is not what its field takes. The reader that meets it knows the place and turns it into a refusal."""
