@@ -1,0 +1,291 @@
+"""Trust policies: which logs, which witnesses and how many of them make a checkpoint valid (C2SP tlog-policy).
+
+    log tallystick.local/beacon+4cbbd2a8+AQZ...
+
+    witness bank-ed25519 bank.example/validator+51a0d6b2+BHk...
+    witness bank-mldsa44 bank.example/validator+8be2c94e+BsW...
+    group bank any bank-ed25519 bank-mldsa44
+    witness court-ed25519 court.example/validator+0f3d7a61+BC4...
+    group court any court-ed25519
+    group validators 2 bank court
+    quorum validators
+
+This is all that a verifier has to trust. Names hold inside the policy only; keys are what counts.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from audit_chain.encoding import from_decimal
+from audit_chain.errors import Malformed, MalformedPolicy, QuorumNotReached, UnknownOrigin
+from audit_chain.log.checkpoint import LogCheckpoint
+from audit_chain.log.cosignature import timestamp_of
+from audit_chain.log.keys import COSIGN_ED25519, COSIGN_MLDSA44, KeyKind, VerifierKey
+from audit_chain.log.note import Note, verified_signatures
+
+MAX_POLICY_SIZE = 1 << 20
+"""Bytes; a policy of 128 ML-DSA-44 witnesses takes a quarter of it."""
+
+NO_QUORUM = "none"
+"""The quorum that every checkpoint reaches."""
+
+_KIND_NAMES = {COSIGN_ED25519: "ed25519", COSIGN_MLDSA44: "mldsa44"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_SPACE = re.compile(r"[ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that the policy accepts; its key's name is the log's origin."""
+
+    key: VerifierKey
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One cosigner's key under the name that groups and quorum use."""
+
+    name: str
+    key: VerifierKey
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Witnesses and earlier groups of which at least `threshold` must have cosigned."""
+
+    name: str
+    threshold: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """One witness's verified cosignature."""
+
+    witness: str
+    timestamp: int
+    kind: KeyKind
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCheckpoint:
+    """A checkpoint that the policy accepts, and on whose word."""
+
+    checkpoint: LogCheckpoint
+    log_key: VerifierKey
+    cosigned: tuple[Cosigned, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPolicy:
+    """Logs, and a tree of witnesses whose root is the quorum."""
+
+    logs: tuple[Log, ...]
+    witnesses: tuple[Witness, ...]
+    groups: tuple[Group, ...]
+    quorum: str
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The policy of a text file; comments, blank lines and spacing are not kept."""
+        if len(data) > MAX_POLICY_SIZE:
+            raise MalformedPolicy("policy is too large", expected=f"at most {MAX_POLICY_SIZE} bytes", got=len(data))
+        # Octets above 0x7f are opaque to a policy, whether or not they are UTF-8.
+        text = data.decode("utf-8", "surrogateescape")
+        if text and not text.endswith("\n"):
+            raise MalformedPolicy("last line does not end in a newline")
+        reader = _Reader()
+        for number, line in enumerate(text.split("\n"), start=1):
+            if _CONTROL.search(line):
+                raise MalformedPolicy(f"line {number}: control character")
+            try:
+                reader.read(line)
+            except Malformed as error:
+                raise MalformedPolicy(f"line {number}: {error}") from None
+        if reader.quorum is None:
+            raise MalformedPolicy("no quorum line")
+        return cls(tuple(reader.logs), tuple(reader.witnesses), tuple(reader.groups), reader.quorum)
+
+    @classmethod
+    def for_network(cls, log_key: VerifierKey, validators: Sequence[tuple[str, Sequence[VerifierKey]]]) -> Self:
+        """The policy of a network: its beacon's key, and two thirds of its validators, each by any of its keys."""
+        witnesses: list[Witness] = []
+        groups: list[Group] = []
+        for name, keys in validators:
+            own = [Witness(f"{name}-{_kind_name(key)}", key) for key in keys]
+            witnesses.extend(own)
+            groups.append(Group(name, 1, tuple(witness.name for witness in own)))
+        names = tuple(group.name for group in groups)
+        groups.append(Group("validators", -(-2 * len(names) // 3), names))
+        policy = cls((Log(log_key),), tuple(witnesses), tuple(groups), "validators")
+        return cls.parse(policy.render())  # holds it to every rule of the format
+
+    def render(self) -> bytes:
+        """A policy text that parses to this policy."""
+        lines = [_line("log", log.key, log.url) for log in self.logs]
+        lines += [_line("witness", witness.name, witness.key, witness.url) for witness in self.witnesses]
+        for group in self.groups:
+            threshold = "any" if group.threshold == 1 else group.threshold
+            lines.append(_line("group", group.name, threshold, *group.members))
+        lines.append(_line("quorum", self.quorum))
+        return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+    def verify(self, note: bytes) -> VerifiedCheckpoint:
+        """The checkpoint of a note that one of the logs signed and enough witnesses cosigned.
+
+        Raises UnknownOrigin, InvalidSignature or QuorumNotReached (C2SP tlog-proof, "Verifying", steps 2 and 3).
+        """
+        parsed = Note.parse(note)
+        checkpoint = LogCheckpoint.parse(parsed.text)
+        keys = [log.key for log in self.logs if log.key.name == checkpoint.origin]
+        if not keys:
+            raise UnknownOrigin("the policy does not list this log", got=checkpoint.origin)
+        log_key = verified_signatures(parsed, keys)[0][0]
+        return VerifiedCheckpoint(checkpoint, log_key, self.verify_cosignatures(parsed))
+
+    def verify_cosignatures(self, note: Note) -> tuple[Cosigned, ...]:
+        """Who cosigned, where that is a quorum, whichever log the checkpoint belongs to.
+
+        Raises InvalidSignature where a listed witness's line does not verify, and QuorumNotReached.
+        """
+        names = {(witness.key.name, witness.key.key_id): witness.name for witness in self.witnesses}
+        if not any((signature.name, signature.key_id) in names for signature in note.signatures):
+            verified = []
+        else:
+            verified = verified_signatures(note, [witness.key for witness in self.witnesses])
+        cosigned = tuple(
+            Cosigned(names[key.name, key.key_id], timestamp_of(signature), key.kind) for key, signature in verified
+        )
+        self._require_quorum({one.witness for one in cosigned})
+        return cosigned
+
+    def satisfied_by(self, names: Collection[str]) -> bool:
+        """Whether these witnesses make a quorum."""
+        return self.quorum == NO_QUORUM or self.quorum in self._witnessing(names)
+
+    def _witnessing(self, names: Collection[str]) -> set[str]:
+        """The given witnesses and every group that they satisfy."""
+        witnessing = {witness.name for witness in self.witnesses if witness.name in names}
+        for group in self.groups:  # a group names only what stands above it
+            if sum(member in witnessing for member in group.members) >= group.threshold:
+                witnessing.add(group.name)
+        return witnessing
+
+    def _require_quorum(self, names: Collection[str]) -> None:
+        if self.satisfied_by(names):
+            return
+        group = next(
+            (group for group in self.groups if group.name == self.quorum), Group(self.quorum, 1, (self.quorum,))
+        )
+        got = self._witnessing(names).intersection(group.members)
+        raise QuorumNotReached(
+            f"too few of {self.quorum} cosigned",
+            expected=f"{group.threshold} of {len(group.members)}",
+            got=f"{len(got)} ({', '.join(sorted(got)) or 'none'})",
+        )
+
+
+class _Reader:
+    """Collects the lines of a policy and holds each to the rules that refer to lines before it."""
+
+    def __init__(self) -> None:
+        self.logs: list[Log] = []
+        self.witnesses: list[Witness] = []
+        self.groups: list[Group] = []
+        self.quorum: str | None = None
+        self._names: set[str] = {NO_QUORUM}
+        self._members: set[str] = {NO_QUORUM}
+
+    def read(self, line: str) -> None:
+        """Takes in one line."""
+        items = _SPACE.split(line.strip(" \t"))
+        keyword, arguments = items[0], items[1:]
+        if not keyword or keyword.startswith("#"):
+            return
+        if keyword == "log":
+            self._log(arguments)
+        elif keyword == "witness":
+            self._witness(arguments)
+        elif keyword == "group":
+            self._group(arguments)
+        elif keyword == "quorum":
+            self._quorum(arguments)
+        else:
+            raise MalformedPolicy("unknown keyword", expected="log, witness, group or quorum")
+
+    def _log(self, arguments: list[str]) -> None:
+        _check_count("log <vkey> [<url>]", arguments, 1, 2)
+        key = VerifierKey.parse(arguments[0])
+        _check_new(key, (log.key for log in self.logs))
+        self.logs.append(Log(key, *arguments[1:]))
+
+    def _witness(self, arguments: list[str]) -> None:
+        _check_count("witness <name> <vkey> [<url>]", arguments, 2, 3)
+        key = VerifierKey.parse(arguments[1])
+        if key.kind not in _KIND_NAMES:
+            raise MalformedPolicy("witness key is not for cosignatures", expected="kind 4 or 6", got=key.kind)
+        _check_new(key, (witness.key for witness in self.witnesses))
+        self.witnesses.append(Witness(self._new_name(arguments[0]), key, *arguments[2:]))
+
+    def _group(self, arguments: list[str]) -> None:
+        _check_count("group <name> all|any|<k> <name>...", arguments, 3)
+        name, threshold, *members = arguments
+        for member in members:
+            if member not in self._names or member == NO_QUORUM:
+                raise MalformedPolicy("group member is not defined above")
+            if member in self._members:
+                raise MalformedPolicy("group member is listed a second time")
+            self._members.add(member)
+        count = _threshold(threshold, len(members))
+        self.groups.append(Group(self._new_name(name), count, tuple(members)))
+
+    def _quorum(self, arguments: list[str]) -> None:
+        _check_count("quorum <name>", arguments, 1, 1)
+        if self.quorum is not None:
+            raise MalformedPolicy("second quorum line")
+        if arguments[0] not in self._names:
+            raise MalformedPolicy("quorum is not defined above")
+        self.quorum = arguments[0]
+
+    def _new_name(self, name: str) -> str:
+        if name in self._names:
+            raise MalformedPolicy("name is defined a second time")
+        self._names.add(name)
+        return name
+
+
+def _check_count(form: str, arguments: list[str], least: int, most: int | None = None) -> None:
+    if len(arguments) < least or (most is not None and len(arguments) > most):
+        raise MalformedPolicy("wrong number of items", expected=form, got=f"{len(arguments)} items")
+
+
+def _check_new(key: VerifierKey, others: Iterable[VerifierKey]) -> None:
+    # One key under two names or kinds would count twice.
+    if any(key.public == other.public for other in others):
+        raise MalformedPolicy("public key is listed a second time")
+
+
+def _threshold(text: str, members: int) -> int:
+    if text == "any":
+        return 1
+    if text == "all":
+        return members
+    threshold = from_decimal(text)
+    if not 1 <= threshold <= members:
+        raise MalformedPolicy("threshold of a group", expected=f"1 to {members}", got=threshold)
+    return threshold
+
+
+def _kind_name(key: VerifierKey) -> str:
+    try:
+        return _KIND_NAMES[key.kind]
+    except KeyError:
+        raise MalformedPolicy("validator key is not for cosignatures", expected="kind 4 or 6", got=key.kind) from None
+
+
+def _line(*items: object) -> str:
+    return " ".join(str(item) for item in items if item is not None)
