@@ -23,6 +23,21 @@
     │   │   └── DuplicateField
     │   ├── InvalidSignature
     │   │   └── AmbiguousKey
+    │   ├── InvalidEntry             the beacon's state does not let the entry in
+    │   │   ├── InvalidGenesis
+    │   │   ├── InvalidRegistration
+    │   │   │   └── AlreadyRegistered
+    │   │   ├── UnknownMember
+    │   │   ├── UnknownPool
+    │   │   ├── InvalidCrosslink
+    │   │   │   ├── WrongParent
+    │   │   │   └── InsufficientWeight
+    │   │   ├── InvalidDeposit
+    │   │   │   └── AlreadyDeposited
+    │   │   └── InvalidSeal
+    │   ├── InvalidBundle            the parts of a bundle do not belong together
+    │   │   ├── InvalidChecksum
+    │   │   └── OtherFile
     │   ├── UnknownOrigin
     │   ├── QuorumNotReached
     │   └── Refused                  a witness will not sign; carries an HTTP status
@@ -139,6 +154,66 @@ class InvalidSignature(Invalid):
 
 class AmbiguousKey(InvalidSignature):
     """Two keys given to the verifier share one name and key ID."""
+
+
+class InvalidEntry(Invalid):
+    """The beacon's state does not let the entry in."""
+
+
+class InvalidGenesis(InvalidEntry):
+    """A log begins with its genesis, and has no other."""
+
+
+class InvalidRegistration(InvalidEntry):
+    """A member or pool is registered under a key that is not named after it."""
+
+
+class AlreadyRegistered(InvalidRegistration):
+    """The name is taken."""
+
+
+class UnknownMember(InvalidEntry):
+    """No such member is registered."""
+
+
+class UnknownPool(InvalidEntry):
+    """No such pool is registered."""
+
+
+class InvalidCrosslink(InvalidEntry):
+    """The pool's checkpoint cannot become its crosslink."""
+
+
+class WrongParent(InvalidCrosslink):
+    """The crosslink does not follow the pool's current one."""
+
+
+class InsufficientWeight(InvalidCrosslink):
+    """Less than two thirds of the committee's weight cosigned the pool's checkpoint."""
+
+
+class InvalidDeposit(InvalidEntry):
+    """The deposit is not that member's on this network."""
+
+
+class AlreadyDeposited(InvalidDeposit):
+    """The member deposited the same file before."""
+
+
+class InvalidSeal(InvalidEntry):
+    """The seal does not follow the one before it."""
+
+
+class InvalidBundle(Invalid):
+    """The parts of a bundle do not belong together."""
+
+
+class InvalidChecksum(InvalidBundle):
+    """The bundle was changed after it was made."""
+
+
+class OtherFile(InvalidBundle):
+    """The file is not the one that the bundle speaks of."""
 
 
 class UnknownOrigin(Invalid):

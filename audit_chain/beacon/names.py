@@ -1,0 +1,46 @@
+"""Names on a network: who may be called what, and what logs and keys are called after whom.
+
+    tallystick.local/beacon                     the beacon's log and its key
+    tallystick.local/pool/northwind-parts       a pool's log and its key
+    tallystick.local/member/commercial-court    a member's key, which signs deposits
+    tallystick.local/evidence                   first line of a deposit
+"""
+
+import re
+from typing import Final
+
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NETWORK: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,125}[a-z0-9])?")
+_BEACON: Final = "/beacon"
+
+
+def is_name(text: str) -> bool:
+    """Whether a pool, member or validator may be called so: a DNS label (RFC 1123, Section 2.1) in lowercase."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_network(text: str) -> bool:
+    """Whether a network may be called so: lowercase letters, digits, dots and hyphens."""
+    return _NETWORK.fullmatch(text) is not None
+
+
+def beacon_origin(network: str) -> str:
+    return network + _BEACON
+
+
+def pool_origin(network: str, pool: str) -> str:
+    return f"{network}/pool/{pool}"
+
+
+def member_key_name(network: str, member: str) -> str:
+    return f"{network}/member/{member}"
+
+
+def evidence_header(network: str) -> str:
+    return f"{network}/evidence"
+
+
+def network_of(origin: str) -> str | None:
+    """The network whose beacon has that origin; None where no beacon has."""
+    network = origin.removesuffix(_BEACON)
+    return network if network != origin and is_network(network) else None
