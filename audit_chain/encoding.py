@@ -74,7 +74,7 @@ def from_decimal(text: str) -> int:
 
 def to_time(seconds: int) -> str:
     """RFC 3339 time in UTC with whole seconds, as in `2026-11-22T15:40:00Z`, of POSIX seconds."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def from_time(text: str) -> int:

@@ -4,7 +4,7 @@ A node `(level, index)` is the root of the complete subtree over the entries
 `index * 2**level` up to `(index + 1) * 2**level`. Every root and proof is a fold of such nodes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from audit_chain.errors import NotInLog
@@ -74,7 +74,10 @@ def _read_roots(ranges: Sequence[_Range], read: NodeReader) -> list[bytes]:
     nodes: list[Node] = []
     ends: list[int] = []
     for start, end in ranges:
-        nodes.extend(_complete_subtrees(start, end))
+        while start < end:  # complete subtrees from the largest, to which `start` is aligned
+            level = (end - start).bit_length() - 1
+            nodes.append((level, start >> level))
+            start += 1 << level
         ends.append(len(nodes))
     hashes = read(nodes)
     roots: list[bytes] = []
@@ -86,11 +89,3 @@ def _read_roots(ranges: Sequence[_Range], read: NodeReader) -> list[bytes]:
         roots.append(root)
         first = last
     return roots
-
-
-def _complete_subtrees(start: int, end: int) -> Iterator[Node]:
-    """Complete subtrees that make up the range, from the largest; `start` is aligned to the largest."""
-    while start < end:
-        level = (end - start).bit_length() - 1
-        yield level, start >> level
-        start += 1 << level
