@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-from lxml import etree
-
 from data_pool.documents.document import Document, Refusal
 from data_pool.documents.errors import DocumentRefused
 from data_pool.documents.limits import DEFAULT_LIMITS, Limits
 from data_pool.documents.ubl import CREDIT_NOTE_TAG, INVOICE_TAG, read_ubl
-from data_pool.documents.xml_source import looks_like_xml, parse_xml
+from data_pool.documents.xml_source import local_name, looks_like_xml, parse_xml
 
 
 def read_documents(
@@ -20,5 +18,5 @@ def read_documents(
         root = parse_xml(data, limits)
         if root.tag in (INVOICE_TAG, CREDIT_NOTE_TAG):
             return iter([read_ubl(root)])
-        raise DocumentRefused("an XML document of an unknown type", got=etree.QName(root).localname)
+        raise DocumentRefused("an XML document of an unknown type", got=local_name(root.tag))
     raise DocumentRefused("the file is of no known type")

@@ -8,13 +8,12 @@ again is refused, because nobody could say which one counts.
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, cast
-
-from lxml import etree
+from typing import Final, TypeAlias
 
 from data_pool.documents.document import CREDIT_NOTE, INVOICE, Attachment, Document, Fields, Node, complete
 from data_pool.documents.errors import DocumentRefused, FieldRefused, Place
 from data_pool.documents.values import to_date, to_decimal, to_minor_units, to_text, to_truth
+from data_pool.documents.xml_source import Element, local_name
 
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
 INVOICE_TAG: Final = f"{{{_UBL}Invoice-2}}Invoice"
@@ -34,44 +33,47 @@ class _Reading:
 
     __slots__ = ("currencies", "files", "other", "root", "stray_files", "tax_totals")
 
-    def __init__(self, root: etree._Element) -> None:
+    def __init__(self, root: Element) -> None:
         self.root = root
         self.currencies: set[str] = set()
-        self.tax_totals: list[etree._Element] = []
+        self.tax_totals: list[Element] = []
         self.files: list[tuple[Fields, bytes]] = []  # description and content of every embedded file
         self.stray_files: list[Node] = []  # descriptions of those that no table knows
         self.other: list[Node] = []
 
-    def keep(self, element: etree._Element) -> None:
-        """Every text and attribute below `element`, under `other`."""
-        for leaf in element.iter():
-            if leaf.tag == _EMBEDDED:
-                description: Fields = {"path": _path(leaf)}
-                _embedded(leaf, description, self)
+    def keep(self, element: Element) -> None:
+        """Every text, attribute and embedded file of `element` and below it, under `other`."""
+        for inner in element.iter():
+            if inner.tag == _EMBEDDED:
+                description: Fields = {"path": _path(inner)}
+                _embedded(inner, description, self)
                 self.stray_files.append(description)
                 continue
-            text = (leaf.text or "").strip()
-            if text:
-                self.keep_value(leaf, _path(leaf), text)
-            for name, value in _attributes_of(leaf):
-                self.keep_attribute(leaf, name, value)
+            if len(inner):
+                _refuse_stray_text(inner, inner.text)
+            elif text := _content(inner):
+                self.keep_value(inner, _path(inner), text)
+            if inner is not element:
+                _refuse_stray_text(inner, inner.tail)
+            for name, value in inner.items():
+                self.keep_attribute(inner, name, value)
 
-    def keep_attribute(self, element: etree._Element, name: str, value: str) -> None:
+    def keep_attribute(self, element: Element, name: str, value: str) -> None:
         if value.strip():
-            self.keep_value(element, f"{_path(element)}@{etree.QName(name).localname}", value.strip())
+            self.keep_value(element, f"{_path(element)}@{local_name(name)}", value.strip())
 
-    def keep_value(self, element: etree._Element, path: str, value: str) -> None:
+    def keep_value(self, element: Element, path: str, value: str) -> None:
         try:
             self.other.append({"path": path, "value": to_text(value)})
         except FieldRefused as error:
             raise _refused(element, error) from None
 
 
-Rule: TypeAlias = Callable[[etree._Element, Fields, _Reading], None]
+Rule: TypeAlias = Callable[[Element, Fields, _Reading], None]
 Shape: TypeAlias = dict[str, Rule]
 
 
-def read_ubl(root: etree._Element) -> Document:
+def read_ubl(root: Element) -> Document:
     """The document whose root element is an Invoice or a CreditNote."""
     kind = INVOICE if root.tag == INVOICE_TAG else CREDIT_NOTE
     fields: Fields = {"kind": kind}
@@ -92,52 +94,68 @@ def read_ubl(root: etree._Element) -> Document:
     return Document(kind=kind, fields=fields, attachments=_attachments(fields, reading))
 
 
-def _read(element: etree._Element, shape: Shape, fields: Fields, reading: _Reading) -> None:
-    for child in element:
+def _read(element: Element, shape: Shape, fields: Fields, reading: _Reading) -> None:
+    if element.text:
+        _refuse_stray_text(element, element.text)
+    for child in element[:]:
         rule = shape.get(child.tag)
         if rule is None:
             reading.keep(child)
         else:
             rule(child, fields, reading)
+        if child.tail:
+            _refuse_stray_text(child, child.tail)
 
 
 # Rules for leaves
 
 
-def _content(element: etree._Element) -> str:
+def _content(element: Element) -> str:
     """The text of a leaf, "" if there is none."""
-    if len(element):
-        raise DocumentRefused("an element holds elements where text is expected", place=_place(element))
+    _refuse_elements(element)
     text = element.text
     return text.strip() if text else ""
 
 
-def _attributes_of(element: etree._Element) -> list[tuple[str, str]]:
-    return cast(list[tuple[str, str]], element.items())
+def _text_of(element: Element, name: str) -> str:
+    """The text of the leaf `name` in `element`, "" if there is none."""
+    leaf = element.find(_CBC + name)
+    return "" if leaf is None else _content(leaf)
 
 
-def _put(element: etree._Element, fields: Fields, name: str, value: Node) -> None:
+def _refuse_elements(element: Element) -> None:
+    if len(element):
+        raise DocumentRefused("an element holds elements where text is expected", place=_place(element))
+
+
+def _put(element: Element, fields: Fields, name: str, value: Node) -> None:
     if name in fields:
-        raise DocumentRefused("an element stands twice where one is expected", place=_place(element))
+        raise _repeated(element)
     fields[name] = value
 
 
-def _leaf(name: str, convert: Callable[[str], str], attributes: Mapping[str, str], *, repeats: bool) -> Rule:
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
-        text = _content(element)
-        if not text:
+def _leaf(
+    name: str, convert: Callable[[str], str], attributes: Mapping[str, str] = _NO_ATTRIBUTES, *, repeats: bool = False
+) -> Rule:
+    """One value. `attributes` names the field of an attribute; what `repeats` is kept under `other` from the second on."""
+
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
+        text = element.text
+        if text is None or not (text := text.strip()) or len(element):
+            _refuse_elements(element)
             return
-        if repeats and name in fields:
+        if name in fields:
+            if not repeats:
+                raise _repeated(element)
             reading.keep(element)
             return
         try:
-            _put(element, fields, name, convert(text))
+            fields[name] = convert(text)
         except FieldRefused as error:
             raise _refused(element, error) from None
-        for attribute, value in _attributes_of(element):
-            if attribute in attributes:
-                if value:
-                    fields[attributes[attribute]] = value
+        for attribute, value in element.items():
+            if attribute in attributes and value:
+                fields[attributes[attribute]] = value
             else:
                 reading.keep_attribute(element, attribute, value)
 
@@ -145,26 +163,25 @@ def _leaf(name: str, convert: Callable[[str], str], attributes: Mapping[str, str
 
 
 def _text(name: str, attributes: Mapping[str, str] = _NO_ATTRIBUTES, *, repeats: bool = False) -> Rule:
-    """Text; `attributes` names the field for an attribute; what `repeats` is kept under `other` from the second on."""
     return _leaf(name, to_text, attributes, repeats=repeats)
 
 
 def _identifier(name: str) -> Rule:
-    return _text(name, {"schemeID": f"{name}_scheme"})
+    return _leaf(name, to_text, {"schemeID": f"{name}_scheme"})
 
 
-def _date(name: str, *, repeats: bool = False) -> Rule:
-    return _leaf(name, to_date, _NO_ATTRIBUTES, repeats=repeats)
+def _date(name: str) -> Rule:
+    return _leaf(name, to_date)
 
 
 def _decimal(name: str, attributes: Mapping[str, str] = _NO_ATTRIBUTES) -> Rule:
-    return _leaf(name, to_decimal, attributes, repeats=False)
+    return _leaf(name, to_decimal, attributes)
 
 
 def _texts(name: str) -> Rule:
     """One more text of a list."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         text = _content(element)
         if not text:
             return
@@ -172,24 +189,25 @@ def _texts(name: str) -> Rule:
             _append(fields, name, to_text(text))
         except FieldRefused as error:
             raise _refused(element, error) from None
-        for attribute, value in _attributes_of(element):
+        for attribute, value in element.items():
             reading.keep_attribute(element, attribute, value)
 
     return rule
 
 
-def _currency_of(element: etree._Element, reading: _Reading) -> str:
-    currency = element.get("currencyID")
+def _currency_of(element: Element, reading: _Reading) -> str:
+    currency = ""
+    for attribute, value in element.items():
+        if attribute == "currencyID":
+            currency = value
+        else:
+            reading.keep_attribute(element, attribute, value)
     if not currency:
         raise DocumentRefused("an amount has no currency", place=_place(element), expected="attribute currencyID")
-    if len(element.attrib) > 1:
-        for attribute, value in _attributes_of(element):
-            if attribute != "currencyID":
-                reading.keep_attribute(element, attribute, value)
     return currency
 
 
-def _read_amount(element: etree._Element, fields: Fields, name: str, reading: _Reading) -> str:
+def _read_amount(element: Element, fields: Fields, name: str, reading: _Reading) -> str:
     """Puts the amount and returns its currency."""
     text = _content(element)
     currency = _currency_of(element, reading)
@@ -207,7 +225,7 @@ def _read_amount(element: etree._Element, fields: Fields, name: str, reading: _R
 def _amount(name: str) -> Rule:
     """Money in minor units of the document's currency."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         reading.currencies.add(_read_amount(element, fields, name, reading))
 
     return rule
@@ -216,7 +234,7 @@ def _amount(name: str) -> Rule:
 def _price(name: str) -> Rule:
     """Money per unit: exact, with as many decimals as it has."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         reading.currencies.add(_currency_of(element, reading))
         try:
             _put(element, fields, name, to_decimal(_content(element)))
@@ -238,7 +256,7 @@ def _append(fields: Fields, name: str, value: Node) -> None:
 def _within(shape: Shape) -> Rule:
     """The elements inside become fields beside, not below."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         _read(element, shape, fields, reading)
 
     return rule
@@ -247,7 +265,7 @@ def _within(shape: Shape) -> Rule:
 def _first(shape: Shape) -> Rule:
     """Like `_within`, for what EN 16931 has once and UBL allows again: a later one is kept under `other`."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         previous = element.getprevious()
         if previous is not None and previous.tag == element.tag:
             reading.keep(element)
@@ -260,10 +278,10 @@ def _first(shape: Shape) -> Rule:
 def _part(name: str, shape: Shape, *, repeats: bool = False) -> Rule:
     """One object; a second one is refused or, where UBL lets it `repeat`, kept under `other`."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         if name in fields:
             if not repeats:
-                raise DocumentRefused("an element stands twice where one is expected", place=_place(element))
+                raise _repeated(element)
             reading.keep(element)
             return
         part: Fields = {}
@@ -277,7 +295,7 @@ def _part(name: str, shape: Shape, *, repeats: bool = False) -> Rule:
 def _many(name: str, shape: Shape) -> Rule:
     """One more object of a list."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         item: Fields = {}
         _read(element, shape, item, reading)
         if item:
@@ -286,7 +304,7 @@ def _many(name: str, shape: Shape) -> Rule:
     return rule
 
 
-def _allowance_or_charge(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _allowance_or_charge(element: Element, fields: Fields, reading: _Reading) -> None:
     item: Fields = {}
     _read(element, _ALLOWANCE_CHARGE, item, reading)
     is_charge = item.pop("is_charge", None)
@@ -295,14 +313,14 @@ def _allowance_or_charge(element: etree._Element, fields: Fields, reading: _Read
     _append(fields, "charges" if is_charge else "allowances", item)
 
 
-def _charge_indicator(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _charge_indicator(element: Element, fields: Fields, reading: _Reading) -> None:
     try:
         _put(element, fields, "is_charge", to_truth(_content(element)))
     except FieldRefused as error:
         raise _refused(element, error) from None
 
 
-def _price_allowance(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _price_allowance(element: Element, fields: Fields, reading: _Reading) -> None:
     """The discount that leads from the gross to the net price (BT-147, BT-148)."""
     indicator = element.find(_CBC + "ChargeIndicator")
     is_discount = indicator is None or _content(indicator) in ("false", "0")
@@ -312,22 +330,22 @@ def _price_allowance(element: etree._Element, fields: Fields, reading: _Reading)
     _read(element, _PRICE_ALLOWANCE, fields, reading)
 
 
-def _ignore(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _ignore(element: Element, fields: Fields, reading: _Reading) -> None:
     """Its meaning is in the name of the field that its neighbours become."""
 
 
 def _tax_scheme(name: str) -> Rule:
     """The scheme of a tax category, left out where it is VAT."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         scheme = element.find(_CBC + "ID")
-        if len(element) != 1 or scheme is None or len(scheme.attrib) or _content(scheme) != _VAT:
+        if len(element) != 1 or scheme is None or scheme.items() or _content(scheme) != _VAT:
             _read(element, {_CBC + "ID": _text(name)}, fields, reading)
 
     return rule
 
 
-def _party_tax_scheme(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _party_tax_scheme(element: Element, fields: Fields, reading: _Reading) -> None:
     found: Fields = {}
     _read(element, _PARTY_TAX, found, reading)
     scheme = found.pop("scheme", None)
@@ -344,7 +362,7 @@ def _party_tax_scheme(element: etree._Element, fields: Fields, reading: _Reading
         fields["tax_scheme"] = scheme
 
 
-def _payment_means(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _payment_means(element: Element, fields: Fields, reading: _Reading) -> None:
     item: Fields = {}
     _read(element, _PAYMENT_MEANS, item, reading)
     payment = fields.setdefault("payment", {})
@@ -352,13 +370,13 @@ def _payment_means(element: etree._Element, fields: Fields, reading: _Reading) -
         _append(payment, "means", item)
 
 
-def _payment_terms(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _payment_terms(element: Element, fields: Fields, reading: _Reading) -> None:
     payment = fields.setdefault("payment", {})
     if isinstance(payment, dict):
         _PAYMENT_TERMS(element, payment, reading)
 
 
-def _tax_total(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _tax_total(element: Element, fields: Fields, reading: _Reading) -> None:
     """Put aside: which total it is depends on currencies that may stand later."""
     reading.tax_totals.append(element)
 
@@ -366,8 +384,8 @@ def _tax_total(element: etree._Element, fields: Fields, reading: _Reading) -> No
 def _document_reference(names: dict[str, str], *, otherwise: str | None) -> Rule:
     """A bare reference becomes the field that its type code names; any other joins the list `otherwise`."""
 
-    def rule(element: etree._Element, fields: Fields, reading: _Reading) -> None:
-        type_code = element.findtext(_CBC + "DocumentTypeCode", "").strip()
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
+        type_code = _text_of(element, "DocumentTypeCode")
         name = names.get(type_code)
         if name is not None and name not in fields and element.find(_CAC + "Attachment") is None:
             _read(element, {_CBC + "ID": _identifier(name), _CBC + "DocumentTypeCode": _ignore}, fields, reading)
@@ -382,13 +400,10 @@ def _document_reference(names: dict[str, str], *, otherwise: str | None) -> Rule
     return rule
 
 
-def _embedded(element: etree._Element, fields: Fields, reading: _Reading) -> None:
+def _embedded(element: Element, fields: Fields, reading: _Reading) -> None:
     """The description of a file in the document; the file itself goes to the attachments."""
-    try:
-        data = binascii.a2b_base64("".join(_content(element).split()), strict_mode=True)
-    except ValueError:
-        raise DocumentRefused("an embedded file is not in base64", place=_place(element)) from None
-    for attribute, value in _attributes_of(element):
+    data = _from_base64(element)
+    for attribute, value in element.items():
         if attribute == "filename":
             fields["name"] = value
         elif attribute == "mimeCode":
@@ -398,6 +413,16 @@ def _embedded(element: etree._Element, fields: Fields, reading: _Reading) -> Non
     fields["size"] = len(data)
     fields["sha256"] = hashlib.sha256(data).hexdigest()
     reading.files.append((fields, data))
+
+
+def _from_base64(element: Element) -> bytes:
+    text = _content(element)
+    try:
+        if any(space in text for space in " \n\r\t"):
+            text = "".join(text.split())
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        raise DocumentRefused("an embedded file is not in base64", place=_place(element)) from None
 
 
 # What follows from several elements
@@ -411,7 +436,7 @@ def _read_tax_totals(fields: Fields, reading: _Reading) -> None:
             _read(element, _TAX_TOTAL, fields, reading)
         elif currency == fields.get("tax_currency") and amount is not None and "tax_currency_amount" not in fields:
             _read_amount(amount, fields, "tax_currency_amount", reading)
-            for child in element:
+            for child in element[:]:
                 if child is not amount:
                     reading.keep(child)
         else:
@@ -463,24 +488,34 @@ def _check_currencies(fields: Fields, reading: _Reading) -> None:
             raise DocumentRefused("an amount is not in the document's currency", place=_place(element))
 
 
-# Where something stands
+# What is wrong, and where
 
 
-def _refused(element: etree._Element, error: FieldRefused) -> DocumentRefused:
+def _repeated(element: Element) -> DocumentRefused:
+    return DocumentRefused("an element stands twice where one is expected", place=_place(element))
+
+
+def _refuse_stray_text(element: Element, text: str | None) -> None:
+    """UBL holds text in leaves only; text beside elements would be lost unseen."""
+    if text and not text.isspace():
+        raise DocumentRefused("text stands beside elements", place=_place(element))
+
+
+def _refused(element: Element, error: FieldRefused) -> DocumentRefused:
     return DocumentRefused(str(error), place=_place(element))
 
 
-def _place(element: etree._Element) -> Place:
-    return Place(line=cast(int | None, element.sourceline), field=_path(element))
+def _place(element: Element) -> Place:
+    return Place(line=element.sourceline, field=_path(element))
 
 
-def _path(element: etree._Element) -> str:
+def _path(element: Element) -> str:
     """Local names from below the root, with a position where there are several: InvoiceLine[2]/Item/Name."""
     steps = []
     parent = element.getparent()
     while parent is not None:
-        same = [child for child in parent if child.tag == element.tag]
-        name = etree.QName(element).localname
+        same = [child for child in parent[:] if child.tag == element.tag]
+        name = local_name(element.tag)
         steps.append(name if len(same) == 1 else f"{name}[{same.index(element) + 1}]")
         element, parent = parent, parent.getparent()
     return "/".join(reversed(steps))

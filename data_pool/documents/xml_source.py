@@ -6,7 +6,8 @@ subset to fetch and no default attributes. What is left of XML is elements, attr
 
 import codecs
 import re
-from typing import Final, cast
+from collections.abc import Iterator
+from typing import Final, Protocol, Self, cast
 
 from lxml import etree
 
@@ -16,14 +17,14 @@ from data_pool.documents.limits import Limits
 _DECLARATION: Final = re.compile(
     rb"<\?xml[ \t\r\n][^>]{0,200}?\bencoding[ \t\r\n]*=[ \t\r\n]*[\"']([A-Za-z0-9._-]{1,40})[\"']"
 )
-_UTF16_STARTS: Final = {b"<\x00": "utf-16-le", b"\x00<": "utf-16-be"}
 _BOMS: Final = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UTF16_STARTS: Final = {b"<\x00": "utf-16-le", b"\x00<": "utf-16-be"}
 # What an XML declaration may name, and the codec that reads it.
 _ENCODINGS: Final = {
     "utf-8": "utf-8",
@@ -32,14 +33,33 @@ _ENCODINGS: Final = {
     "iso-8859-1": "iso-8859-1",
     "latin1": "iso-8859-1",
     "iso-8859-15": "iso-8859-15",
-    "windows-1252": "cp1252",
+    "windows-1252": "windows-1252",
     "utf-16": "utf-16",
     "utf-16le": "utf-16",
     "utf-16be": "utf-16",
 }
 _SPACE_COMMENT_OR_INSTRUCTION: Final = re.compile(rb"[ \t\r\n]+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
-_FIND_MIXED_CONTENT: Final = etree.XPath("//*[*]/text()[normalize-space()]")
-_COUNT_TEXT_BESIDE_ELEMENTS: Final = etree.XPath("count(//*[*]/text())")
+
+
+class Element(Protocol):
+    """What is used of lxml's elements, with the types that they have in a tree made by `parse_xml`."""
+
+    @property
+    def tag(self) -> str: ...  # {namespace}name
+    @property
+    def text(self) -> str | None: ...  # before the first element inside
+    @property
+    def tail(self) -> str | None: ...  # after the element's own end
+    @property
+    def sourceline(self) -> int | None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, children: slice) -> list[Self]: ...
+    def find(self, path: str) -> Self | None: ...
+    def get(self, attribute: str) -> str | None: ...
+    def getparent(self) -> Self | None: ...
+    def getprevious(self) -> Self | None: ...
+    def items(self) -> list[tuple[str, str]]: ...
+    def iter(self) -> Iterator[Self]: ...
 
 
 def looks_like_xml(data: bytes) -> bool:
@@ -47,26 +67,32 @@ def looks_like_xml(data: bytes) -> bool:
     return _to_ascii_start(data).lstrip(b" \t\r\n").startswith(b"<")
 
 
-def parse_xml(data: bytes, limits: Limits) -> etree._Element:
-    """The root element, without comments, processing instructions and white space between elements."""
-    text = _to_utf8(data)
+def local_name(tag: str) -> str:
+    """`tag` without its namespace."""
+    return tag.rpartition("}")[2]
+
+
+def parse_xml(data: bytes, limits: Limits) -> Element:
+    """The root element, without comments, processing instructions and most white space between elements."""
+    codec = _find_encoding(data)
+    text = data.removeprefix(codecs.BOM_UTF8) if codec == "utf-8" else _decode(data, codec).encode()
     _refuse_doctype(text)
-    if (tags := text.count(b"<")) > limits.elements:
+    if len(text) > limits.elements * len(b"<a/>") and (tags := text.count(b"<")) > limits.elements:
         raise DocumentRefused("the file has too many elements", expected=f"at most {limits.elements}", got=tags)
     try:
         root = etree.fromstring(text, _parser())
     except etree.XMLSyntaxError as error:
+        _decode(data, codec)  # says where an encoding is broken better than libxml2 does
         raise DocumentRefused(_describe(error), place=Place(line=error.lineno, column=error.offset)) from None
-    if root.getroottree().docinfo.internalDTD is not None:  # the scan above has seen to it; this costs nothing
+    if root.getroottree().docinfo.internalDTD is not None:  # A second look at what the scan has refused.
         raise DocumentRefused("a document type declaration is not accepted")
-    _refuse_mixed_content(root)
-    return root
+    return cast(Element, root)
 
 
 def _parser() -> etree.XMLParser:
     """A parser of its own for every file: parsers are not shared between threads."""
     return etree.XMLParser(
-        encoding="utf-8",
+        encoding="utf-8",  # whatever the XML declaration says: the scan for a DOCTYPE and the parser see the same text
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -81,34 +107,20 @@ def _parser() -> etree.XMLParser:
     )
 
 
-def _to_utf8(data: bytes) -> bytes:
-    """The file in UTF-8 without byte order mark, decoded as its byte order mark or XML declaration says."""
-    mark, marked = next(((mark, name) for mark, name in _BOMS if data.startswith(mark)), (b"", ""))
-    marked = marked or _UTF16_STARTS.get(data[:2], "")
-    if marked.startswith("utf-32"):
+def _find_encoding(data: bytes) -> str:
+    """The codec that the byte order mark and the XML declaration agree on; UTF-8 without both (XML 1.0, 4.3.3)."""
+    marked = next((name for mark, name in _BOMS if data.startswith(mark)), None) or _UTF16_STARTS.get(data[:2], "")
+    if marked == "utf-32":
         raise DocumentRefused("the file is in UTF-32", expected="UTF-8, UTF-16 or ISO-8859-1")
-    data = data[len(mark) :]
-    codec = marked or "utf-8"
     declaration = _DECLARATION.match(_to_ascii_start(data))
-    if declaration is not None:
-        codec = _agree(marked, declaration[1].decode("ascii").lower())
-    text = _decode(data, codec)
-    return data if codec in ("utf-8", "ascii") else text.encode()
-
-
-def _agree(marked: str, declared: str) -> str:
-    """The codec that both the first bytes and the XML declaration allow."""
-    place = Place(line=1)
-    if declared not in _ENCODINGS:
-        raise DocumentRefused("the XML declaration names an encoding that is not read here", place=place)
-    codec = _ENCODINGS[declared]
-    if codec == "utf-16" and not marked.startswith("utf-16"):
-        raise DocumentRefused("the XML declaration says UTF-16, but the file is not in UTF-16", place=place)
-    if codec != "utf-16" and marked and marked != codec:
-        raise DocumentRefused(
-            "the XML declaration and the file disagree about its encoding", place=place, expected=marked, got=codec
-        )
-    return marked or codec
+    if declaration is None:
+        return marked or "utf-8"
+    declared = _ENCODINGS.get(declaration[1].decode("ascii").lower())
+    if declared is None:
+        raise DocumentRefused("the XML declaration names an encoding that is not read here", place=Place(line=1))
+    if (declared == "utf-16" or marked) and not marked.startswith(declared):
+        raise DocumentRefused("the XML declaration names another encoding than the file is in", place=Place(line=1))
+    return marked or declared
 
 
 def _decode(data: bytes, codec: str) -> str:
@@ -140,16 +152,6 @@ def _refuse_doctype(text: bytes) -> None:
     if text[position : position + 9].upper() == b"<!DOCTYPE":
         line, column = text.count(b"\n", 0, position) + 1, position - text.rfind(b"\n", 0, position)
         raise DocumentRefused("a document type declaration is not accepted", place=Place(line=line, column=column))
-
-
-def _refuse_mixed_content(root: etree._Element) -> None:
-    """Business documents hold text in leaves only; text beside elements would be lost unseen."""
-    if not _COUNT_TEXT_BESIDE_ELEMENTS(root):
-        return
-    stray = _FIND_MIXED_CONTENT(root)
-    if isinstance(stray, list) and stray:
-        parent = cast(etree._Element, cast(etree._ElementUnicodeResult, stray[0]).getparent())
-        raise DocumentRefused("text stands beside elements", place=Place(line=cast(int | None, parent.sourceline)))
 
 
 def _describe(error: etree.XMLSyntaxError) -> str:
