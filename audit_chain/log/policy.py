@@ -141,11 +141,15 @@ class TrustPolicy:
         """
         parsed = Note.parse(note)
         checkpoint = LogCheckpoint.parse(parsed.text)
-        keys = [log.key for log in self.logs if log.key.name == checkpoint.origin]
+        return VerifiedCheckpoint(checkpoint, self.verify_log(parsed), self.verify_cosignatures(parsed))
+
+    def verify_log(self, note: Note) -> VerifierKey:
+        """The key of the listed log that signed its checkpoint; UnknownOrigin or InvalidSignature where none did."""
+        origin = LogCheckpoint.parse(note.text).origin
+        keys = [log.key for log in self.logs if log.key.name == origin]
         if not keys:
-            raise UnknownOrigin("the policy does not list this log", got=checkpoint.origin)
-        log_key = verified_signatures(parsed, keys)[0][0]
-        return VerifiedCheckpoint(checkpoint, log_key, self.verify_cosignatures(parsed))
+            raise UnknownOrigin("the policy does not list this log", got=origin)
+        return verified_signatures(note, keys)[0][0]
 
     def verify_cosignatures(self, note: Note) -> tuple[Cosigned, ...]:
         """Who cosigned, where that is a quorum, whichever log the checkpoint belongs to.

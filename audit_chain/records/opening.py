@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Self
 
@@ -56,6 +57,8 @@ class RecordOpening:
         if len(self.disclosures) != len(self.paths):
             expected = f"{len(self.disclosures)} paths"
             raise InvalidOpening("every disclosure has one path", expected=expected, got=len(self.paths))
+        if any(path.index >= later.index for path, later in pairwise(self.paths)):
+            raise InvalidOpening("disclosures stand in the order of their leaves", expected="growing indexes")
         fields: dict[str, Value] = {}
         for position, (text, path) in enumerate(zip(self.disclosures, self.paths, strict=True)):
             shown = disclosure.parse(text)
