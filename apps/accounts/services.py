@@ -83,6 +83,15 @@ def user_ensure(
     return made, True
 
 
+def password_change(*, user: User, current: str, new: str) -> None:
+    """Sets the user's own new password. WrongInput where the current one is not that."""
+    if not user.check_password(current):
+        raise WrongInput("This is not your current password.", where="current")
+    _password_check(new, user)
+    user.set_password(new)
+    user.save(update_fields=["password"])
+
+
 # Members, by an owner
 
 

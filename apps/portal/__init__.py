@@ -1,0 +1,1 @@
+"""The pages: what people see of pools, evidence and the network."""
