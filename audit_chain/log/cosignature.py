@@ -27,7 +27,7 @@ _COSIGNATURE_SIZES = (TIMESTAMP_SIZE + ED25519_SIGNATURE_SIZE, TIMESTAMP_SIZE + 
 
 def ed25519_message(text: str, timestamp: int) -> bytes:
     """What an Ed25519 cosigner signs: header and time line, then the whole note text."""
-    return f"cosignature/v1\ntime {timestamp}\n{text}".encode()
+    return f"cosignature/v1\ntime {_checked_time(timestamp)}\n{text}".encode()
 
 
 def mldsa44_message(text: str, timestamp: int, *, cosigner: str) -> bytes:
@@ -37,7 +37,7 @@ def mldsa44_message(text: str, timestamp: int, *, cosigner: str) -> bytes:
         (
             b"subtree/v1\n\0",
             _length_prefixed(cosigner),
-            _uint64(timestamp),
+            _uint64(_checked_time(timestamp)),
             _length_prefixed(checkpoint.origin),
             _uint64(0),
             _uint64(checkpoint.size),
@@ -48,8 +48,6 @@ def mldsa44_message(text: str, timestamp: int, *, cosigner: str) -> bytes:
 
 def join_cosignature(timestamp: int, raw: bytes) -> bytes:
     """The blob of a cosignature line."""
-    if not 0 < timestamp <= MAX_UINT63:
-        raise MalformedCosignature("impossible time", expected="POSIX seconds, above 0", got=timestamp)
     return _uint64(timestamp) + raw
 
 
@@ -58,10 +56,7 @@ def split_cosignature(blob: bytes, *, signature_size: int) -> tuple[int, bytes]:
     if len(blob) != TIMESTAMP_SIZE + signature_size:
         raise MalformedCosignature("wrong length", expected=TIMESTAMP_SIZE + signature_size, got=len(blob))
     timestamp = int.from_bytes(blob[:TIMESTAMP_SIZE], "big")
-    # Zero makes no statement about time; it belongs to subtrees, which no checkpoint shows.
-    if not 0 < timestamp <= MAX_UINT63:
-        raise MalformedCosignature("impossible time", expected="POSIX seconds, above 0", got=timestamp)
-    return timestamp, blob[TIMESTAMP_SIZE:]
+    return _checked_time(timestamp), blob[TIMESTAMP_SIZE:]
 
 
 def timestamp_of(signature: Signature) -> int:
@@ -70,6 +65,13 @@ def timestamp_of(signature: Signature) -> int:
     if size not in _COSIGNATURE_SIZES:
         raise MalformedCosignature("not a cosignature", expected=" or ".join(map(str, _COSIGNATURE_SIZES)), got=size)
     return split_cosignature(signature.blob, signature_size=size - TIMESTAMP_SIZE)[0]
+
+
+def _checked_time(timestamp: int) -> int:
+    # Zero makes no statement about time; it belongs to subtrees, which no checkpoint shows.
+    if not 0 < timestamp <= MAX_UINT63:
+        raise MalformedCosignature("impossible time", expected="POSIX seconds, above 0", got=timestamp)
+    return timestamp
 
 
 def _uint64(number: int) -> bytes:
