@@ -41,7 +41,7 @@ class LogCheckpoint:
         try:
             checkpoint = cls(origin, from_decimal(size), from_base64(root), tuple(extensions))
         except MalformedEncoding as error:
-            raise MalformedCheckpoint(f"size or root is {error}") from None
+            raise MalformedCheckpoint(f"size or root: {error}") from None
         if len(checkpoint.root) != HASH_SIZE:
             raise MalformedCheckpoint("root has the wrong length", expected=HASH_SIZE, got=len(checkpoint.root))
         return checkpoint

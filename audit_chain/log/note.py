@@ -51,7 +51,7 @@ class Signature:
         try:
             data = from_base64(encoded)
         except MalformedEncoding as error:
-            raise MalformedNote(f"signature of {name} is {error}") from None
+            raise MalformedNote(f"signature of {name}: {error}") from None
         if len(data) <= KEY_ID_SIZE:
             raise MalformedNote(f"signature of {name} is too short", expected="more than 4 bytes", got=len(data))
         return cls(name, data[:KEY_ID_SIZE], data[KEY_ID_SIZE:])
