@@ -1,10 +1,13 @@
-"""Settings for tests: the portal's, in a folder of their own, deaf to `.env` and to a network running in this checkout."""
+"""Settings for tests: the portal's, in a folder of their own.
+
+Neither `.env` nor a network that runs in this checkout has a say.
+"""
 
 import os
 import tempfile
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # The workers inherit the folder from the session that started them.
-    os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix=f"tallystick-test-{os.getpid()}-", dir="/var/tmp")  # noqa: S108
+    os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix=f"tallystick-test-{os.getpid()}-", dir="/var/tmp")
 os.environ["ENV_FILE"] = os.path.join(os.environ["VAR_DIR"], "no-env-file")  # noqa: PTH118
 os.environ.update(
     SECRET_KEY="only-for-tests",
@@ -13,6 +16,6 @@ os.environ.update(
     PORTAL_DATABASE_URL="postgresql:///set-by-conftest",
 )
 
-from apps.config.settings.portal import *  # noqa: E402, F403
+from apps.config.settings.portal import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -17,8 +17,8 @@ LONGEST_SOCKET_FOLDER = 80  # bytes
 
 
 def is_reachable_by_others(folder: Path) -> bool:
-    """True when every folder down to `folder` lets any user pass."""
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.parents))
+    """True when every existing folder down to `folder` lets any user pass."""
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents) if path.exists())
 
 
 def is_short_enough_for_sockets(folder: Path) -> bool:

