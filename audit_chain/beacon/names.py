@@ -3,6 +3,7 @@
     tallystick.local/beacon                     the beacon's log and its key
     tallystick.local/pool/northwind-parts       a pool's log and its key
     tallystick.local/member/commercial-court    a member's key, which signs deposits
+    tallystick.local/validator/meridian-bank    a validator's keys, which cosign
     tallystick.local/evidence                   first line of a deposit
 """
 
@@ -34,6 +35,10 @@ def pool_origin(network: str, pool: str) -> str:
 
 def member_key_name(network: str, member: str) -> str:
     return f"{network}/member/{member}"
+
+
+def validator_key_name(network: str, validator: str) -> str:
+    return f"{network}/validator/{validator}"
 
 
 def evidence_header(network: str) -> str:

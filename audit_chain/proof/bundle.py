@@ -131,6 +131,8 @@ class EvidenceBundle:
         )
 
 
+C = TypeVar("C", RecordBundle, EvidenceBundle)
+
 _MEMBERS: Final = {
     Kind.RECORD: ("crosslink", "disclosures", "pool", "record", "registration"),
     Kind.EVIDENCE: ("evidence", "registration", "seal"),
@@ -167,10 +169,8 @@ class Envelope:
             expected = f"checksum {self._expected}"
             raise InvalidChecksum("the bundle was changed after it was made", expected=expected, got="another")
 
-    def open(self) -> RecordBundle | EvidenceBundle:
-        """The parts of the bundle, each well-formed; MalformedBundle where one is not."""
-        contents: type[RecordBundle] | type[EvidenceBundle]
-        contents = RecordBundle if self.kind is Kind.RECORD else EvidenceBundle
+    def open(self, contents: type[C]) -> C:
+        """The parts of a bundle of that kind, each well-formed; MalformedBundle where one is not."""
         try:
             return contents.from_shape(self._shape)
         except MalformedBundle:
@@ -183,7 +183,7 @@ def parse_bundle(data: bytes) -> RecordBundle | EvidenceBundle:
     """The bundle whose bytes these are; MalformedBundle or InvalidChecksum for others. Nothing is verified yet."""
     envelope = Envelope.parse(data)
     envelope.verify_checksum()
-    return envelope.open()
+    return envelope.open(RecordBundle) if envelope.kind is Kind.RECORD else envelope.open(EvidenceBundle)
 
 
 def reader_of(kind: type[E]) -> Callable[[bytes], E]:

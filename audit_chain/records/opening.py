@@ -58,7 +58,7 @@ class RecordOpening:
             expected = f"{len(self.disclosures)} paths"
             raise InvalidOpening("every disclosure has one path", expected=expected, got=len(self.paths))
         if any(path.index >= later.index for path, later in pairwise(self.paths)):
-            raise InvalidOpening("disclosures stand in the order of their leaves", expected="growing indexes")
+            raise InvalidOpening("disclosures stand in the order of their leaves", expected="growing", got="other")
         fields: dict[str, Value] = {}
         for position, (text, path) in enumerate(zip(self.disclosures, self.paths, strict=True)):
             shown = disclosure.parse(text)

@@ -1,0 +1,285 @@
+"""Valid things to begin tests with: a network in memory, its pool, a record, a deposit, and bundles of both.
+
+Keys are counted numbers, times are given: everything comes out the same in every run. Build one, spoil one thing,
+expect one error.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+from audit_chain.beacon.deposit import Deposit
+from audit_chain.beacon.entries import Crosslink, Evidence, Genesis, GenesisValidator, Member, Pool
+from audit_chain.beacon.genesis import initialize_state
+from audit_chain.beacon.names import beacon_origin, member_key_name, pool_origin, validator_key_name
+from audit_chain.beacon.state import State, get_committee, get_crosslink, get_slot
+from audit_chain.beacon.transition import compute_crosslink_note, process_entry
+from audit_chain.encoding import from_time, to_time
+from audit_chain.errors import NotInLog
+from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner
+from audit_chain.log.note import Note, Signature
+from audit_chain.log.policy import TrustPolicy
+from audit_chain.log.sealed_log import SealedLog
+from audit_chain.log.store import MemoryLogStore, Seal
+from audit_chain.log.tlog_proof import TlogProof
+from audit_chain.proof import builder
+from audit_chain.records.entry import RecordEntry
+from audit_chain.records.fields import Value
+from audit_chain.records.tree import RECORD_KEY_SIZE, RecordCommitment, RecordKey, commit
+
+NETWORK: Final = "tallystick.example"
+VALIDATORS: Final = ("meridian-bank", "market-regulator", "commercial-court", "chamber-of-trade")
+SUPPLIER: Final = "northwind-parts"
+COURT: Final = "commercial-court"
+START: Final = from_time("2026-11-22T15:40:00Z")
+RECORD_ID: Final = "019aac2c-1000-7000-8000-000000000001"
+COURT_INDEX: Final = 2
+POOL_INDEX: Final = 3
+"""Where court and pool are registered: after the genesis and the supplier."""
+FILE: Final = b"an invoice, as it came by mail\n"
+
+INVOICE: Final[Mapping[str, Value]] = MappingProxyType(
+    {
+        "kind": "invoice",
+        "number": "2026-0173",
+        "issue_date": "2026-11-03",
+        "due_date": "2027-01-02",
+        "currency": "EUR",
+        "payable_amount": 535_500,
+        "seller.name": "Northwind Parts GmbH",
+        "buyer.name": "Atlas Motors AG",
+        "lines.0.name": "Brake disc 312 mm, vented",
+        "lines.0.net_amount": 206_000,
+        "source.sha256": sha256(FILE).hexdigest(),
+    }
+)
+
+
+def ed25519_key(number: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(number.to_bytes(32, "big"))
+
+
+def mldsa44_key(number: int) -> MLDSA44PrivateKey:
+    return MLDSA44PrivateKey.from_seed_bytes(number.to_bytes(32, "big"))
+
+
+def record_key(number: int) -> RecordKey:
+    return RecordKey(number.to_bytes(RECORD_KEY_SIZE, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorKeys:
+    """A validator with both of its keys, which signs whatever it is given."""
+
+    name: str
+    ed25519: CosignerEd25519
+    mldsa44: CosignerMLDSA44
+
+    @classmethod
+    def numbered(cls, name: str, number: int) -> "ValidatorKeys":
+        key_name = validator_key_name(NETWORK, name)
+        return cls(
+            name, CosignerEd25519(key_name, ed25519_key(number)), CosignerMLDSA44(key_name, mldsa44_key(number))
+        )
+
+    def as_genesis(self, *, weight: int = 1) -> GenesisValidator:
+        return GenesisValidator(self.name, (self.ed25519.verifier_key, self.mldsa44.verifier_key), weight)
+
+    def cosign(self, text: str, time: int) -> Sequence[Signature]:
+        return self.ed25519.cosign(text, time), self.mldsa44.cosign(text, time)
+
+
+class ProvenEntry(NamedTuple):
+    """An entry of a log and its tlog-proof."""
+
+    entry: bytes
+    proof: bytes
+
+
+@dataclass
+class ExamplePool:
+    """One pool: its log, and the records committed so far."""
+
+    name: str
+    signer: NoteSigner
+    store: MemoryLogStore = field(default_factory=MemoryLogStore)
+    commitments: dict[int, RecordCommitment] = field(default_factory=dict)
+
+    @property
+    def log(self) -> SealedLog:
+        return SealedLog(self.store, self.signer)
+
+    def add(self, fields: Mapping[str, Value], *, key: RecordKey, record: str = RECORD_ID) -> int:
+        """Index of the record's entry."""
+        commitment = commit(fields, key)
+        index = self.log.append([RecordEntry(record, commitment.root, commitment.size).encode()])
+        self.commitments[index] = commitment
+        return index
+
+    def seal(self, time: int) -> Note:
+        """The checkpoint, signed by the pool alone."""
+        return Note.parse(_sealed(self.log.seal(to_time(time))).note)
+
+    def entry(self, index: int) -> bytes:
+        return self.store.read_entries(index, index + 1)[0]
+
+
+class ExampleNetwork:
+    """A beacon with four validators, a supplier with a pool, and a court; seconds pass as `clock` is moved on."""
+
+    def __init__(self, validators: Sequence[str] = VALIDATORS) -> None:
+        self.clock = START
+        self.validators = [ValidatorKeys.numbered(name, number) for number, name in enumerate(validators, start=1)]
+        self.genesis = Genesis(NETWORK, tuple(validator.as_genesis() for validator in self.validators))
+        self.beacon_signer = NoteSigner(beacon_origin(NETWORK), ed25519_key(100))
+        self.store = MemoryLogStore()
+        self.log = SealedLog(self.store, self.beacon_signer)
+        self.log.append([self.genesis.encode()])
+        self.state: State = initialize_state(self.genesis)
+        self.members = {
+            name: NoteSigner(member_key_name(NETWORK, name), ed25519_key(number))
+            for number, name in enumerate((SUPPLIER, COURT), start=200)
+        }
+        self.pool = ExamplePool(SUPPLIER, NoteSigner(pool_origin(NETWORK, SUPPLIER), ed25519_key(300)))
+        for name, signer in self.members.items():
+            self.append(Member(name, signer.verifier_key).encode())
+        self.append(Pool(self.pool.name, SUPPLIER, self.pool.signer.verifier_key).encode())
+        self.seal()
+
+    @property
+    def policy(self) -> TrustPolicy:
+        """Trust in the beacon's key and two thirds of the validators."""
+        keys = [(validator.name, list(validator.as_genesis().keys)) for validator in self.validators]
+        return TrustPolicy.for_network(self.beacon_signer.verifier_key, keys)
+
+    def append(self, entry: bytes) -> int:
+        """Index of the entry, which the state has let in."""
+        index = self.store.head().next_index
+        process_entry(self.state, entry, index)
+        return self.log.append([entry])
+
+    def seal(self) -> Seal:
+        """The seal of a new block, a second later."""
+        self.clock += 1
+        seal = _sealed(self.log.seal(to_time(self.clock), extra={"slot": get_slot(self.state) + 1}))
+        process_entry(self.state, self.store.read_entries(seal.size - 1, seal.size)[0], seal.size - 1)
+        return seal
+
+    def cosign(self, note: Note, *, validators: Iterable[ValidatorKeys] | None = None) -> Note:
+        """The note with both cosignatures of every validator, one second after another."""
+        for validator in self.validators if validators is None else validators:
+            self.clock += 1
+            note = note.with_signatures(*validator.cosign(note.text, self.clock))
+        return note
+
+    def crosslink(self, note: Note) -> Crosslink:
+        """The pool's cosigned checkpoint as the next crosslink."""
+        committee = get_committee(self.state, self.pool.name)
+        carried = compute_crosslink_note(note, self.pool.signer.verifier_key, committee)
+        return Crosslink(self.pool.name, get_crosslink(self.state, self.pool.name).as_parent, carried)
+
+    def deposit(self, digest: bytes, *, member: str = COURT) -> Evidence:
+        """The member's signed deposit of a file's digest."""
+        return Evidence(Deposit(NETWORK, member, digest).sign(self.members[member]))
+
+    def final_note(self, seal: Seal) -> Note:
+        """The seal's checkpoint with a compact line of every validator."""
+        note = Note.parse(seal.note)
+        for validator in self.validators:
+            self.clock += 1
+            note = note.with_signatures(validator.ed25519.cosign(note.text, self.clock))
+        return note
+
+    def prove(self, index: int, seal: Seal, note: Note) -> ProvenEntry:
+        """The entry at `index` with its proof in the tree of `seal`, whose checkpoint is `note`."""
+        entry = self.store.read_entries(index, index + 1)[0]
+        path = self.log.inclusion_proof(index, seal.size)
+        return ProvenEntry(entry, TlogProof(index, tuple(path), note.render()).render())
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRecord:
+    """A record on its whole way: everything that its bundle is built from."""
+
+    network: ExampleNetwork
+    commitment: RecordCommitment
+    entry: bytes
+    index: int
+    path: Sequence[bytes]
+    crosslink: ProvenEntry
+    registration: ProvenEntry
+
+    def bundle(self, *names: str) -> bytes:
+        """The bundle that discloses these fields."""
+        return builder.record_bundle(
+            commitment=self.commitment,
+            names=names,
+            record_entry=self.entry,
+            index=self.index,
+            path=self.path,
+            crosslink=self.crosslink,
+            registration=self.registration,
+        )
+
+
+def example_record(
+    network: ExampleNetwork | None = None, *, fields: Mapping[str, Value] = INVOICE, witnesses: int | None = None
+) -> ExampleRecord:
+    """A record that is final; `witnesses` is the number of validators that cosign its pool's log, all by default."""
+    network = network or ExampleNetwork()
+    pool = network.pool
+    pool.add({"kind": "order", "number": "4500-8812"}, key=record_key(1), record=RECORD_ID[:-1] + "0")
+    index = pool.add(fields, key=record_key(2))
+    network.clock += 1
+    cosigned = network.cosign(pool.seal(network.clock), validators=network.validators[:witnesses])
+    size = pool.store.head().tree_size
+    linked = network.append(network.crosslink(cosigned).encode())
+    seal = network.seal()
+    note = network.final_note(seal)
+    return ExampleRecord(
+        network=network,
+        commitment=pool.commitments[index],
+        entry=pool.entry(index),
+        index=index,
+        path=pool.log.inclusion_proof(index, size),
+        crosslink=network.prove(linked, seal, note),
+        registration=network.prove(POOL_INDEX, seal, note),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleDeposit:
+    """A deposit that is final: everything that its bundle is built from."""
+
+    network: ExampleNetwork
+    evidence: ProvenEntry
+    registration: ProvenEntry
+    seal: ProvenEntry
+
+    def bundle(self) -> bytes:
+        return builder.evidence_bundle(evidence=self.evidence, registration=self.registration, seal=self.seal)
+
+
+def example_deposit(digest: bytes, network: ExampleNetwork | None = None) -> ExampleDeposit:
+    """The court's deposit of a file with that SHA-256 digest."""
+    network = network or ExampleNetwork()
+    index = network.append(network.deposit(digest).encode())
+    seal = network.seal()
+    note = network.final_note(seal)
+    return ExampleDeposit(
+        network=network,
+        evidence=network.prove(index, seal, note),
+        registration=network.prove(COURT_INDEX, seal, note),
+        seal=network.prove(seal.size - 1, seal, note),
+    )
+
+
+def _sealed(seal: Seal | None) -> Seal:
+    if seal is None:
+        raise NotInLog("nothing waits for a seal")
+    return seal
