@@ -108,12 +108,12 @@ class Invitation(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"invitation of {self.email} to organisation {self.organisation_id} as {self.role}"
+
     def user_exists(self) -> bool:
         """Whether the invited address has an account, whose owner then has to sign in to accept."""
         return User.objects.filter(email=self.email).exists()
-
-    def __str__(self) -> str:
-        return f"invitation of {self.email} to organisation {self.organisation_id} as {self.role}"
 
 
 class ApiToken(models.Model):

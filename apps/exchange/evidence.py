@@ -17,7 +17,7 @@ from apps.network.key_files import read_key
 from audit_chain.beacon.deposit import DIGEST_SIZE
 from audit_chain.beacon.deposit import Deposit as SignedDeposit
 from audit_chain.beacon.names import member_key_name
-from audit_chain.encoding import from_hex, from_time
+from audit_chain.encoding import from_hex
 from audit_chain.errors import Malformed
 from audit_chain.log.keys import NoteSigner
 from audit_chain.proof.builder import evidence_bundle
@@ -62,7 +62,7 @@ def evidence_find(*, digest: bytes) -> tuple[Finding, ...]:
             display_name=names.get(deposit.member, deposit.member),
             index=deposit.index,
             block=deposit.block,
-            time=from_time(deposit.time),
+            time=datetime.fromisoformat(deposit.time),
             final=deposit.final,
         )
         for deposit in deposits
@@ -70,7 +70,7 @@ def evidence_find(*, digest: bytes) -> tuple[Finding, ...]:
 
 
 def evidence_proof(*, digest: bytes, index: int) -> bytes:
-    """The bundle that proves the deposit at `index`, for those who know the digest: nobody can walk through deposits."""
+    """The bundle that proves the deposit at `index`. It takes the digest too: nobody can walk through deposits."""
     found = next((finding for finding in evidence_find(digest=digest) if finding.index == index), None)
     if found is None:
         raise NotFound("This file was not deposited there.")

@@ -1,4 +1,4 @@
-"""The shared chain as the portal sees it: one client of the beacon, the network's trust policy, failures in our words."""
+"""The shared chain as the portal sees it: one client of the beacon, the trust policy, failures in our words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from django.conf import settings
 
-from apps.accounts.errors import NotFound, TryLater
+from apps.accounts.errors import NotFound, TryLater, WrongInput
 from apps.network.beacon_client import BeaconClient
 from apps.network.errors import Declined, NetworkFileInvalid
 from apps.network.network_file import NetworkFile, load
+from audit_chain.errors import Malformed
 from audit_chain.log.policy import TrustPolicy
+from audit_chain.proof.verdict import Verdict
+from audit_chain.proof.verifier import verify
 from data_pool.errors import BeaconUnreachable
 
 
@@ -52,3 +55,11 @@ def _client(url: str) -> BeaconClient:
 @lru_cache(maxsize=4)
 def _load(path: Path, _changed: int) -> NetworkFile:
     return load(path)
+
+
+def verdict_on(bundle: bytes, *, file_digest: bytes | None = None) -> Verdict:
+    """The verdict of the offline verifier, held against this network's trust policy. WrongInput for what is no bundle."""
+    try:
+        return verify(bundle, trust_policy(), file_digest=file_digest)
+    except Malformed as error:
+        raise WrongInput(f"This cannot be read as a proof: {error}.", where="bundle") from error
