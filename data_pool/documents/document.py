@@ -35,7 +35,7 @@ KINDS: Final = BILLS | {
 }
 
 PARTIES: Final = ("seller", "buyer")
-_REQUIRED_OF_BILLS: Final = ("number", "issue_date", "currency", "payable_amount")
+REQUIRED_OF_BILLS: Final = ("number", "issue_date", "currency", "payable_amount")
 _EMAIL_SCHEME: Final = "EM"  # EAS code of an electronic address that is an e-mail address
 _CREDITOR_SCHEME: Final = "SEPA"  # marks a bank's creditor identifier among a party's identifiers (BT-90)
 
@@ -89,17 +89,17 @@ def complete(kind: str, fields: Fields) -> None:
 
 
 def _check_bill(kind: str, fields: Fields) -> None:
-    for name in _REQUIRED_OF_BILLS:
+    for name in REQUIRED_OF_BILLS:
         if name not in fields:
-            raise FieldRefused(f"the {kind} has no {name}")
-    currency = fields["currency"]
-    if not isinstance(currency, str):
-        raise FieldRefused("currency is not a text")
-    to_exponent(currency)
+            raise FieldRefused(f"the {kind} has no {name}", field=name)
+    for name in ("number", "currency"):
+        if not isinstance(fields[name], str):
+            raise FieldRefused("not a text", field=name)
+    to_exponent(str(fields["currency"]))
     for role in PARTIES:
         party = fields.get(role)
-        if not isinstance(party, dict) or "id" not in party:
-            raise FieldRefused(f"the {kind} does not name its {role}", expected=f"{role}.name or {role}.id")
+        if not isinstance(party, dict) or not isinstance(party.get("id"), str):
+            raise FieldRefused(f"the {kind} does not name its {role}", field=role, expected="a name or identifier")
 
 
 def _complete_party(party: Fields) -> None:

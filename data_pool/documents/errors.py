@@ -2,12 +2,15 @@
 
     PoolError
       DocumentRefused          the file as a whole: nothing of it is taken
+      FieldRefused             one value; readers turn it into a refusal with a place
+      MappingRefused           a CSV mapping that no table could be read with
 
 A refusal says what is wrong and where. It names elements, columns and fields, and describes what it got by shape; it
 never repeats a value, so that it can be logged.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from data_pool.errors import PoolError
 
@@ -31,7 +34,13 @@ class Place:
         return ", ".join(part for part in parts if part)
 
 
-NOWHERE = Place()
+NOWHERE: Final = Place()
+_SHOWN: Final = 60  # characters of a name that a refusal repeats
+
+
+def show_name(name: str) -> str:
+    """A name from a file, short enough for a refusal and without characters that would break its line."""
+    return "".join(character if character.isprintable() else "?" for character in name[:_SHOWN])
 
 
 class DocumentRefused(PoolError):
@@ -49,3 +58,11 @@ class DocumentRefused(PoolError):
 
 class FieldRefused(PoolError):
     """One value is not what its field takes. The reader that meets it knows the place and turns it into a refusal."""
+
+    def __init__(self, reason: str, *, field: str | None = None, expected: object = None, got: object = None) -> None:
+        super().__init__(reason, expected=expected, got=got)
+        self.field = field
+
+
+class MappingRefused(PoolError):
+    """The mapping itself is wrong, whatever the table."""

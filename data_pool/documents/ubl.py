@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from audit_chain.records.fields import MAX_FIELDS
 from data_pool.documents.document import CREDIT_NOTE, INVOICE, Attachment, Document, Fields, Node, complete
 from data_pool.documents.errors import DocumentRefused, FieldRefused, Place
 from data_pool.documents.values import to_date, to_decimal, to_minor_units, to_text, to_truth
-from data_pool.documents.xml_source import Element, local_name
+from data_pool.documents.xml_source import Element, Paths, local_name
 
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
 INVOICE_TAG: Final = f"{{{_UBL}Invoice-2}}Invoice"
@@ -25,16 +26,19 @@ _EMBEDDED: Final = _CBC + "EmbeddedDocumentBinaryObject"
 _INVOICED_OBJECT: Final = "130"  # UNTDID 1001: the document reference is the invoiced object (BT-18, BT-128)
 _PROJECT: Final = "50"  # UNTDID 1001: the project, which a credit note has no element for (BT-11)
 _VAT: Final = "VAT"
+MAX_SUB_LINE_DEPTH: Final = 5  # lines.N five times more, and an object in a list of the last: 15 of 16 parts of a name
 _NO_ATTRIBUTES: Final[Mapping[str, str]] = {}
 
 
 class _Reading:
     """What is gathered across one document while its elements are read."""
 
-    __slots__ = ("currencies", "files", "other", "root", "stray_files", "tax_totals")
+    __slots__ = ("currencies", "files", "other", "paths", "root", "stray_files", "sub_line_depth", "tax_totals")
 
     def __init__(self, root: Element) -> None:
         self.root = root
+        self.paths = Paths()
+        self.sub_line_depth = 0
         self.currencies: set[str] = set()
         self.tax_totals: list[Element] = []
         self.files: list[tuple[Fields, bytes]] = []  # description and content of every embedded file
@@ -45,24 +49,26 @@ class _Reading:
         """Every text, attribute and embedded file of `element` and below it, under `other`."""
         for inner in element.iter():
             if inner.tag == _EMBEDDED:
-                description: Fields = {"path": _path(inner)}
+                description: Fields = {"path": self.paths.of(inner)}
                 _embedded(inner, description, self)
                 self.stray_files.append(description)
                 continue
             if len(inner):
                 _refuse_stray_text(inner, inner.text)
             elif text := _content(inner):
-                self.keep_value(inner, _path(inner), text)
+                self._keep_value(inner, self.paths.of(inner), text)
             if inner is not element:
                 _refuse_stray_text(inner, inner.tail)
             for name, value in inner.items():
                 self.keep_attribute(inner, name, value)
 
     def keep_attribute(self, element: Element, name: str, value: str) -> None:
-        if value.strip():
-            self.keep_value(element, f"{_path(element)}@{local_name(name)}", value.strip())
+        if value := value.strip():
+            self._keep_value(element, f"{self.paths.of(element)}@{local_name(name)}", value)
 
-    def keep_value(self, element: Element, path: str, value: str) -> None:
+    def _keep_value(self, element: Element, path: str, value: str) -> None:
+        if len(self.other) >= MAX_FIELDS:
+            raise DocumentRefused("the document has too many fields", expected=f"at most {MAX_FIELDS}")
         try:
             self.other.append({"path": path, "value": to_text(value)})
         except FieldRefused as error:
@@ -88,7 +94,7 @@ def read_ubl(root: Element) -> Document:
     try:
         complete(kind, fields)
     except FieldRefused as error:
-        raise DocumentRefused(str(error)) from None
+        raise DocumentRefused(str(error), place=Place(field=error.field)) from None
     _check_lines(fields)
     _check_currencies(fields, reading)
     return Document(kind=kind, fields=fields, attachments=_attachments(fields, reading))
@@ -128,6 +134,13 @@ def _refuse_elements(element: Element) -> None:
         raise DocumentRefused("an element holds elements where text is expected", place=_place(element))
 
 
+def _checked(element: Element, text: str) -> str:
+    try:
+        return to_text(text)
+    except FieldRefused as error:
+        raise _refused(element, error) from None
+
+
 def _put(element: Element, fields: Fields, name: str, value: Node) -> None:
     if name in fields:
         raise _repeated(element)
@@ -137,7 +150,7 @@ def _put(element: Element, fields: Fields, name: str, value: Node) -> None:
 def _leaf(
     name: str, convert: Callable[[str], str], attributes: Mapping[str, str] = _NO_ATTRIBUTES, *, repeats: bool = False
 ) -> Rule:
-    """One value. `attributes` names the field of an attribute; what `repeats` is kept under `other` from the second on."""
+    """One value; `attributes` maps attributes to fields; what `repeats` is kept under `other` from the second on."""
 
     def rule(element: Element, fields: Fields, reading: _Reading) -> None:
         text = element.text
@@ -154,8 +167,8 @@ def _leaf(
         except FieldRefused as error:
             raise _refused(element, error) from None
         for attribute, value in element.items():
-            if attribute in attributes and value:
-                fields[attributes[attribute]] = value
+            if attribute in attributes and (value := value.strip()):
+                fields[attributes[attribute]] = _checked(element, value)
             else:
                 reading.keep_attribute(element, attribute, value)
 
@@ -182,13 +195,8 @@ def _texts(name: str) -> Rule:
     """One more text of a list."""
 
     def rule(element: Element, fields: Fields, reading: _Reading) -> None:
-        text = _content(element)
-        if not text:
-            return
-        try:
-            _append(fields, name, to_text(text))
-        except FieldRefused as error:
-            raise _refused(element, error) from None
+        if text := _content(element):
+            _append(fields, name, _checked(element, text))
         for attribute, value in element.items():
             reading.keep_attribute(element, attribute, value)
 
@@ -304,6 +312,21 @@ def _many(name: str, shape: Shape) -> Rule:
     return rule
 
 
+def _sub_lines(line: Shape) -> Rule:
+    """One more line inside a line (XRechnung's extension), as deep as a field's name can go."""
+    read_line = _many("lines", line)
+
+    def rule(element: Element, fields: Fields, reading: _Reading) -> None:
+        reading.sub_line_depth += 1
+        if reading.sub_line_depth > MAX_SUB_LINE_DEPTH:
+            expected = f"at most {MAX_SUB_LINE_DEPTH} levels"
+            raise DocumentRefused("lines stand too deep in lines", place=_place(element), expected=expected)
+        read_line(element, fields, reading)
+        reading.sub_line_depth -= 1
+
+    return rule
+
+
 def _allowance_or_charge(element: Element, fields: Fields, reading: _Reading) -> None:
     item: Fields = {}
     _read(element, _ALLOWANCE_CHARGE, item, reading)
@@ -404,10 +427,10 @@ def _embedded(element: Element, fields: Fields, reading: _Reading) -> None:
     """The description of a file in the document; the file itself goes to the attachments."""
     data = _from_base64(element)
     for attribute, value in element.items():
-        if attribute == "filename":
-            fields["name"] = value
-        elif attribute == "mimeCode":
-            fields["media_type"] = value
+        if attribute == "filename" and value:
+            fields["name"] = _checked(element, value)
+        elif attribute == "mimeCode" and value:
+            fields["media_type"] = _checked(element, value)
         else:
             reading.keep_attribute(element, attribute, value)
     fields["size"] = len(data)
@@ -506,19 +529,7 @@ def _refused(element: Element, error: FieldRefused) -> DocumentRefused:
 
 
 def _place(element: Element) -> Place:
-    return Place(line=element.sourceline, field=_path(element))
-
-
-def _path(element: Element) -> str:
-    """Local names from below the root, with a position where there are several: InvoiceLine[2]/Item/Name."""
-    steps = []
-    parent = element.getparent()
-    while parent is not None:
-        same = [child for child in parent[:] if child.tag == element.tag]
-        name = local_name(element.tag)
-        steps.append(name if len(same) == 1 else f"{name}[{same.index(element) + 1}]")
-        element, parent = parent, parent.getparent()
-    return "/".join(reversed(steps))
+    return Place(line=element.sourceline, field=Paths().of(element))
 
 
 # The tables
@@ -737,7 +748,7 @@ def _line(quantity: str, sub_line: str) -> Shape:
             "Price": _within(_PRICE),
         },
     )
-    line[_CAC + sub_line] = _many("lines", line)
+    line[_CAC + sub_line] = _sub_lines(line)
     return line
 
 

@@ -17,6 +17,7 @@ EN16931_DECIMALS: Final = 2  # EN 16931-1, 6.5.2: an amount has at most two
 
 _DECIMAL: Final = re.compile(rf"([+-]?)([0-9]{{0,{MAX_DIGITS}}})(?:\.([0-9]{{0,{MAX_DIGITS}}}))?")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -79,6 +80,13 @@ def to_text(text: str) -> str:
     if len(text) > MAX_VALUE_LENGTH:
         raise FieldRefused("a text is too long", expected=f"at most {MAX_VALUE_LENGTH} characters", got=len(text))
     return text
+
+
+def to_printable(text: str) -> str:
+    """The same text, if it has no control characters but tab and line ends: what XML could not carry either."""
+    if _CONTROLS.search(text):
+        raise FieldRefused("a text has control characters")
+    return to_text(text)
 
 
 def _split(text: str) -> tuple[str, str, str]:

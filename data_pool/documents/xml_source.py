@@ -6,6 +6,7 @@ subset to fetch and no default attributes. What is left of XML is elements, attr
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Protocol, Self, cast
 
@@ -41,6 +42,9 @@ _ENCODINGS: Final = {
 _SPACE_COMMENT_OR_INSTRUCTION: Final = re.compile(rb"[ \t\r\n]+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
+MAX_PATH_LENGTH: Final = 1_000  # characters; the longest of real documents have some 200
+
+
 class Element(Protocol):
     """What is used of lxml's elements, with the types that they have in a tree made by `parse_xml`."""
 
@@ -60,6 +64,44 @@ class Element(Protocol):
     def getprevious(self) -> Self | None: ...
     def items(self) -> list[tuple[str, str]]: ...
     def iter(self) -> Iterator[Self]: ...
+    def __hash__(self) -> int: ...
+
+
+class Paths:
+    """Where elements stand: local names from below the root, numbered where there are several of a name.
+
+    InvoiceLine[2]/Item/Name. Brothers and sisters are numbered together, so that asking for all of many stays linear.
+    """
+
+    __slots__ = ("_below",)
+
+    def __init__(self) -> None:
+        self._below: dict[Element, dict[Element, str]] = {}
+
+    def of(self, element: Element) -> str:
+        parent = element.getparent()
+        if parent is None:
+            return ""
+        below = self._below.get(parent)
+        if below is None:
+            below = self._below[parent] = self._number(parent)
+        return below[element]
+
+    def _number(self, parent: Element) -> dict[Element, str]:
+        prefix = self.of(parent)
+        children = parent[:]
+        many = Counter(child.tag for child in children)
+        seen: Counter[str] = Counter()
+        paths = {}
+        for child in children:
+            seen[child.tag] += 1
+            step = local_name(child.tag)
+            if many[child.tag] > 1:
+                step = f"{step}[{seen[child.tag]}]"
+            paths[child] = f"{prefix}/{step}" if prefix else step
+            if len(paths[child]) > MAX_PATH_LENGTH:
+                raise DocumentRefused("elements stand too deep in elements", place=Place(line=child.sourceline))
+        return paths
 
 
 def looks_like_xml(data: bytes) -> bool:
