@@ -163,7 +163,7 @@ def _record_words(finding: RecordFinding) -> Iterator[str]:
     for name in sorted(finding.fields, key=_natural_order):
         yield f"  {_printable(name):<{width}}  {_literal(finding.fields[name])}"
     if finding.hidden:
-        yield f"  At most {finding.hidden} more fields stay hidden; some of these places hold nothing but random filling."
+        yield f"  At most {finding.hidden} more fields stay hidden; some of these places hold mere random filling."
     yield from ("", "Where it stands")
     yield f"  record {finding.record} in the pool {finding.pool} of {finding.member}, network {finding.network}"
     yield from ("", "When, and who attests it")

@@ -83,9 +83,7 @@ class ValidatorKeys:
     @classmethod
     def numbered(cls, name: str, number: int) -> "ValidatorKeys":
         key_name = validator_key_name(NETWORK, name)
-        return cls(
-            name, CosignerEd25519(key_name, ed25519_key(number)), CosignerMLDSA44(key_name, mldsa44_key(number))
-        )
+        return cls(name, CosignerEd25519(key_name, ed25519_key(number)), CosignerMLDSA44(key_name, mldsa44_key(number)))
 
     def as_genesis(self, *, weight: int = 1) -> GenesisValidator:
         return GenesisValidator(self.name, (self.ed25519.verifier_key, self.mldsa44.verifier_key), weight)

@@ -1,10 +1,10 @@
 """Deposit: a member's signed word that it holds the file with a digest.
 
-    tallystick.local/evidence
-    commercial-court
-    e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+tallystick.local/evidence
+commercial-court
+e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
-    — tallystick.local/member/commercial-court cOhT5g...
+— tallystick.local/member/commercial-court cOhT5g...
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """Names on a network: who may be called what, and what logs and keys are called after whom.
 
-    tallystick.local/beacon                     the beacon's log and its key
-    tallystick.local/pool/northwind-parts       a pool's log and its key
-    tallystick.local/member/commercial-court    a member's key, which signs deposits
-    tallystick.local/validator/meridian-bank    a validator's keys, which cosign
-    tallystick.local/evidence                   first line of a deposit
+tallystick.local/beacon                     the beacon's log and its key
+tallystick.local/pool/northwind-parts       a pool's log and its key
+tallystick.local/member/commercial-court    a member's key, which signs deposits
+tallystick.local/validator/meridian-bank    a validator's keys, which cosign
+tallystick.local/evidence                   first line of a deposit
 """
 
 import re
