@@ -15,7 +15,7 @@ from data_pool.network import ProveConsistency
 
 PATIENCE = 5.0  # seconds in all
 STRAGGLERS = 0.15  # seconds that those beyond the quorum get
-FAILURES = 2  # in a row, after which a witness is not waited for
+FAILURES = 3  # in a row, after which a witness is not waited for
 
 
 class Committee:
@@ -63,7 +63,7 @@ class Committee:
 
     def _is_enough(self, note: Note, signatures: Sequence[Signature]) -> bool:
         try:
-            self._policy.verify_cosignatures(Note(note.text, tuple(signatures)).render())
+            self._policy.verify_cosignatures(Note(note.text, tuple(signatures)))
         except QuorumNotReached:
             return False
         return True

@@ -1,0 +1,17 @@
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+from data_pool.storage.postgres_log import LOG_SCHEMA_SQL
+
+
+def create(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    with editor.connection.cursor() as cursor:
+        cursor.execute(LOG_SCHEMA_SQL)
+
+
+class Migration(migrations.Migration):
+    """The tables of the log itself."""
+
+    dependencies = [("beacon", "0001_initial")]
+    operations = [migrations.RunPython(create)]

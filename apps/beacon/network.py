@@ -1,0 +1,29 @@
+"""The network that this beacon serves, from its network file and key file."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+
+from apps.network.errors import NetworkFileInvalid
+from apps.network.key_files import read_key
+from apps.network.network_file import NetworkFile, load
+from audit_chain.beacon.names import beacon_origin
+from audit_chain.log.keys import NoteSigner
+
+
+@lru_cache(maxsize=1)
+def network_file() -> NetworkFile:
+    """The network file as it was when first asked for; other addresses need a restart."""
+    return load(Path(settings.NETWORK_FILE))
+
+
+def log_signer() -> NoteSigner:
+    """Signs the beacon's checkpoints; only the sequencer needs it. Refuses a key that is not the network's."""
+    network = network_file()
+    path = settings.VAR_DIR / "keys" / "beacon.pem"
+    signer = NoteSigner(beacon_origin(network.network), read_key(path, Ed25519PrivateKey))
+    if signer.verifier_key != network.beacon.key:
+        raise NetworkFileInvalid(f"{path} is not the beacon key that the network file names: {network.beacon.key}")
+    return signer

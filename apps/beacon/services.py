@@ -1,0 +1,121 @@
+"""What members and pools hand in: checked here, so that they learn at once what is wrong, and again when sequenced."""
+
+from apps.beacon.errors import ParentRefusal, Refusal
+from apps.beacon.models import StateItem
+from apps.beacon.ordering import EmbeddedOrdering
+from apps.network.beacon_api import (
+    CrosslinkSubmission,
+    EvidenceSubmission,
+    Head,
+    MemberSubmission,
+    PoolSubmission,
+    Receipt,
+)
+from apps.network.state_rows import StateRows
+from audit_chain.beacon.entries import Crosslink, Evidence, Member, Parent, Pool
+from audit_chain.beacon.names import is_name
+from audit_chain.beacon.state import State, get_committee, get_crosslink, get_deposits, get_member, get_pool
+from audit_chain.beacon.transition import compute_crosslink_note, process_entry
+from audit_chain.errors import Malformed, UnknownMember, UnknownPool, WrongParent
+from audit_chain.log.keys import VerifierKey
+from audit_chain.log.note import Note
+
+WAITING_LIMIT = 20_000  # submissions; more only wait when the sequencer is gone
+QUEUED = Receipt(index=None)
+ANY_INDEX = 1  # where an entry will stand is not known yet; only the genesis stands at 0
+
+ordering = EmbeddedOrdering()
+
+
+def crosslink_submit(submission: CrosslinkSubmission) -> Receipt:
+    """Queued, or the index of the very crosslink where it is the pool's current one.
+
+    Lines of the note that do not belong into a crosslink are dropped, the others are put into their order.
+    """
+    state = StateRows(StateItem.objects)
+    pool = get_pool(state, _name(submission.pool, "pool"))
+    note = _note(submission.checkpoint, "checkpoint")
+    note = compute_crosslink_note(note, pool.key, get_committee(state, pool.name))
+    parent = Parent(size=submission.parent.size, root=submission.parent.root)
+    crosslink = Crosslink(pool=pool.name, parent=parent, note=note)
+
+    current = get_crosslink(state, pool.name)
+    checkpoint = crosslink.checkpoint
+    if (current.size, current.root) == (checkpoint.size, checkpoint.root) and current.index is not None:
+        return Receipt(index=current.index)
+    try:
+        _queue(state, crosslink.encode())
+    except WrongParent as problem:
+        raise ParentRefusal(str(problem), Head(root=current.root, size=current.size)) from None
+    return QUEUED
+
+
+def evidence_submit(submission: EvidenceSubmission) -> Receipt:
+    """Queued, or the index of the member's earlier deposit of the same file."""
+    evidence = Evidence(_note(submission.deposit, "deposit"))
+    deposit = evidence.deposit
+    state = StateRows(StateItem.objects)
+    for earlier in get_deposits(state, deposit.digest):
+        if earlier.member == deposit.member:
+            return Receipt(index=earlier.index)
+    _queue(state, evidence.encode())
+    return QUEUED
+
+
+def member_register(submission: MemberSubmission) -> Receipt:
+    """Queued, or the index of the registration where the member has this name and key already."""
+    member = Member(name=_name(submission.name, "name"), key=_key(submission.key))
+    state = StateRows(StateItem.objects)
+    try:
+        registered = get_member(state, member.name)
+    except UnknownMember:
+        pass
+    else:
+        if registered.key == member.key:
+            return Receipt(index=registered.index)
+    _queue(state, member.encode())
+    return QUEUED
+
+
+def pool_register(submission: PoolSubmission) -> Receipt:
+    """Queued, or the index of the registration where the pool has this name, member and key already."""
+    pool = Pool(
+        name=_name(submission.name, "name"), member=_name(submission.member, "member"), key=_key(submission.key)
+    )
+    state = StateRows(StateItem.objects)
+    try:
+        registered = get_pool(state, pool.name)
+    except UnknownPool:
+        pass
+    else:
+        if (registered.member, registered.key) == (pool.member, pool.key):
+            return Receipt(index=registered.index)
+    _queue(state, pool.encode())
+    return QUEUED
+
+
+def _queue(state: State, entry: bytes) -> None:
+    process_entry(state, entry, ANY_INDEX)  # The state is this request's own and is thrown away.
+    if ordering.waiting() >= WAITING_LIMIT:
+        raise Refusal(503, "busy", "too much waits to be sequenced; try again later")
+    ordering.submit(entry)
+
+
+def _name(name: str, where: str) -> str:
+    if not is_name(name):
+        raise Refusal(422, "malformed_name", "expected lower-case letters, digits and hyphens", where=where)
+    return name
+
+
+def _key(text: str) -> VerifierKey:
+    try:
+        return VerifierKey.parse(text)
+    except Malformed as problem:
+        raise Refusal(422, "malformed_key", str(problem), where="key") from None
+
+
+def _note(text: str, where: str) -> Note:
+    try:
+        return Note.parse(text.encode())
+    except Malformed as problem:
+        raise Refusal(422, "malformed_note", str(problem), where=where) from None

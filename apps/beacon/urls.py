@@ -1,0 +1,62 @@
+"""The beacon's paths; docs/spec/beacon-api.md describes them."""
+
+from django.urls import path, re_path, register_converter
+
+from apps.beacon import views
+from apps.beacon.http import endpoint
+from audit_chain.beacon.names import is_name
+from audit_chain.encoding import MAX_UINT63
+
+
+class Name:
+    """A member's, pool's or validator's name."""
+
+    regex = "[a-z0-9-]{1,63}"
+
+    def to_python(self, value: str) -> str:
+        if not is_name(value):
+            raise ValueError("no name")
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class Number:
+    """An index or block number, without leading zeros."""
+
+    regex = "0|[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number > MAX_UINT63:
+            raise ValueError("number too large")
+        return number
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(Name, "name")
+register_converter(Number, "number")
+
+urlpatterns = [
+    path("healthz", endpoint(GET=views.healthz)),
+    path("network", endpoint(GET=views.network)),
+    path("log/checkpoint", endpoint(GET=views.checkpoint)),
+    re_path(r"^log/(?P<tile_path>tile/.+)$", endpoint(GET=views.tile)),
+    path("blocks", endpoint(GET=views.blocks)),
+    path("blocks/<number:number>", endpoint(GET=views.block)),
+    path("entries/<number:index>", endpoint(GET=views.entry)),
+    path("proofs/<number:index>", endpoint(GET=views.proof)),
+    path("validators", endpoint(GET=views.validators)),
+    path("members", endpoint(GET=views.members, POST=views.member_register)),
+    path("members/<name:name>", endpoint(GET=views.member)),
+    path("pools", endpoint(GET=views.pools, POST=views.pool_register)),
+    path("pools/<name:name>", endpoint(GET=views.pool)),
+    path("crosslinks", endpoint(POST=views.crosslink_submit)),
+    path("crosslinks/<name:name>", endpoint(GET=views.crosslink)),
+    path("evidence", endpoint(POST=views.evidence_submit)),
+    path("evidence/lookup", endpoint(POST=views.evidence_lookup)),
+    re_path(r"", endpoint(GET=views.nothing_here, POST=views.nothing_here)),
+]
