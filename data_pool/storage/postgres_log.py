@@ -1,12 +1,13 @@
 """The log's storage on PostgreSQL: used by every pool on its own database, and by the beacon on its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import psycopg
 from psycopg.rows import tuple_row
 
+from audit_chain.errors import NotInLog
 from audit_chain.log.store import LogHead, Seal
 
 LOG_SCHEMA_SQL = files(__package__).joinpath("log.sql").read_text(encoding="utf-8")
@@ -39,6 +40,8 @@ class PostgresLogStore:
 
     def read_entries(self, start: int, stop: int) -> list[bytes]:
         rows = self._rows("SELECT data FROM log_entry WHERE index >= %s AND index < %s ORDER BY index", (start, stop))
+        if not 0 <= start <= stop or len(rows) != stop - start:
+            raise NotInLog("entries are missing", expected=f"all of [{start}, {stop})", got=len(rows))
         return [data for (data,) in rows]
 
     def read_tiles(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
@@ -89,7 +92,7 @@ class PostgresLogStore:
     def _cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
         return self._connection.cursor(row_factory=tuple_row)
 
-    def _rows(self, query: str, parameters: Sequence[object] = ()) -> Iterable[tuple[Any, ...]]:
+    def _rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
             return cursor.execute(query, parameters, binary=True).fetchall()
 
