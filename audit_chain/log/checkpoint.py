@@ -1,8 +1,8 @@
 """Checkpoints: what a log says about its tree, as the text of a note (C2SP tlog-checkpoint).
 
-    example.com/behind-the-sofa
-    20852163
-    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+    tallystick.local/beacon
+    7
+    JpZOQJ0Lgb4bbXboaby0r1DnNLw+nNfqqSKpC5diSEU=
 
 The lines are origin, number of entries, and root hash in base64.
 """

@@ -4,10 +4,10 @@ A cosignature is the blob of a signature line: 8 bytes of POSIX time, big-endian
 over one of these messages. The Ed25519 one is text:
 
     cosignature/v1
-    time 1679315147
-    example.com/behind-the-sofa
-    20852163
-    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+    time 1795348861
+    tallystick.local/beacon
+    7
+    JpZOQJ0Lgb4bbXboaby0r1DnNLw+nNfqqSKpC5diSEU=
 
 The ML-DSA-44 one is binary and names the cosigner: "subtree/v1\\n\\0", length and cosigner name, time,
 length and origin, start 0, tree size, root.

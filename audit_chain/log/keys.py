@@ -1,6 +1,6 @@
 """Keys that sign and verify notes: verifier keys as text, signers, private keys as PEM (C2SP signed-note).
 
-    example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
+    tallystick.local/beacon+356eefad+AUy1q/atefv1q7zK/MJp2FzSZR7UuIW1hp8kGu3wpbop
 
 A verifier key is `name+key ID in hex+base64(kind || public key)`. The key ID is the first four bytes of
 SHA-256(name || newline || kind || public key), so name and key cannot be exchanged unnoticed.

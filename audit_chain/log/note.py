@@ -1,10 +1,10 @@
 """Signed notes: a text and the signatures under it (C2SP signed-note).
 
-    example.com/behind-the-sofa
-    20852163
-    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+    tallystick.local/beacon
+    7
+    JpZOQJ0Lgb4bbXboaby0r1DnNLw+nNfqqSKpC5diSEU=
 
-    — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+    — tallystick.local/beacon NW7vrRBGZPtFyEc+K3ozjSoLpMGM3w2EWfYB1lGy0eISBi3UQEoyT1Uci7N6ewa7NxOizop9tV+S91KpxBLD6z52jA4=
 
 The text keeps its final newline and lacks the empty line that follows it.
 """  # noqa: E501 - a signature line cannot be wrapped

@@ -1,12 +1,8 @@
 """Trust policies: which logs, which witnesses and how many of them make a checkpoint valid (C2SP tlog-policy).
 
-    log tallystick.local/beacon+4cbbd2a8+AQZ...
-
-    witness bank-ed25519 bank.example/validator+51a0d6b2+BHk...
-    witness bank-mldsa44 bank.example/validator+8be2c94e+BsW...
-    group bank any bank-ed25519 bank-mldsa44
-    witness court-ed25519 court.example/validator+0f3d7a61+BC4...
-    group court any court-ed25519
+    log tallystick.local/beacon+356eefad+AUy1q/atefv1q7zK/MJp2FzSZR7UuIW1hp8kGu3wpbop
+    witness bank tallystick.local/validator/meridian-bank+70ee0658+BHQiuYh1mAaOMsREipSa2ykND041ueAbDuXxoeYA/iZ0
+    witness court tallystick.local/validator/commercial-court+8ec3bead+BPOBYm5B5wJ+pDG/4wCelL3SWnRr7sRolI1sPHxdyaVL
     group validators 2 bank court
     quorum validators
 

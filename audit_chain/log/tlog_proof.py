@@ -2,13 +2,15 @@
 
     c2sp.org/tlog-proof@v1
     index 1
-    bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=
+    0Nc2CrefWKseHj/mStd+LqC8B+NrX0btIiPt2SmN+ek=
+    id5LGvZcS3PRsqhj/Ho+W14CGlGS7b7vhplvT4UUCTM=
+    KwR1R6Ax4b2cmPX4l6LM3Omo4GP54MU3RqcJST9USsI=
 
-    example.com/behind-the-sofa
-    2
-    +sVCA+fMaWzw38tCySodnbr3CtnmIfS9jZhmLwDjwSU=
+    tallystick.local/beacon
+    7
+    JpZOQJ0Lgb4bbXboaby0r1DnNLw+nNfqqSKpC5diSEU=
 
-    — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+    — tallystick.local/beacon NW7vrRBGZPtFyEc+K3ozjSoLpMGM3w2EWfYB1lGy0eISBi3UQEoyT1Uci7N6ewa7NxOizop9tV+S91KpxBLD6z52jA4=
 
 An `extra` line with base64 data may stand before the index; nothing vouches for it.
 """  # noqa: E501 - a signature line cannot be wrapped

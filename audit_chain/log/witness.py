@@ -1,16 +1,13 @@
 """Witnessing: the request for a cosignature, the checks before it is given, the answer (C2SP tlog-witness).
 
-    old 20852014
-    PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
-    jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=
-    5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=
-    /6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=
+    old 4
+    KwR1R6Ax4b2cmPX4l6LM3Omo4GP54MU3RqcJST9USsI=
 
-    example.com/behind-the-sofa
-    20852163
-    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+    tallystick.local/beacon
+    7
+    JpZOQJ0Lgb4bbXboaby0r1DnNLw+nNfqqSKpC5diSEU=
 
-    — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+    — tallystick.local/beacon NW7vrRBGZPtFyEc+K3ozjSoLpMGM3w2EWfYB1lGy0eISBi3UQEoyT1Uci7N6ewa7NxOizop9tV+S91KpxBLD6z52jA4=
 
 The answer is one signature line for each of the witness's keys.
 """  # noqa: E501 - a signature line cannot be wrapped
