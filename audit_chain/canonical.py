@@ -59,7 +59,7 @@ def _write(value: JSON, pieces: list[str], depth: int) -> None:
         pieces.append(int.__repr__(value))
     elif depth == 0:
         raise MalformedJSON("nested too deeply", expected=f"at most {MAX_DEPTH} levels", got="more")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (dict, Mapping)):  # dict first: it answers without asking the abstract class
         _write_object(value, pieces, depth)
     elif isinstance(value, (list, tuple)):
         _write_array(value, pieces, depth)

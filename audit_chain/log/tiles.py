@@ -145,7 +145,7 @@ def grow(old_size: int, new_leaf_hashes: Sequence[bytes], read_tiles: TileReader
             grown[level, index] = content
             index += 1
             if len(content) == TILE_SIZE:
-                full.append(_root(parse_tile(content, width=TILE_WIDTH)))
+                full.append(_root(content))
         hashes, level = full, level + 1
     return grown
 
@@ -177,7 +177,7 @@ class TileNodes:
                 expected=max(needed, stop),
                 got=len(content) // HASH_SIZE,
             )
-        return _root([content[i * HASH_SIZE : (i + 1) * HASH_SIZE] for i in range(start, stop)])
+        return _root(content[start * HASH_SIZE : stop * HASH_SIZE])
 
 
 def _span(level: int, index: int) -> tuple[TileKey, int, int]:
@@ -187,12 +187,14 @@ def _span(level: int, index: int) -> tuple[TileKey, int, int]:
     return (tile_level, tile_index), start, start + (1 << height)
 
 
-def _root(hashes: Sequence[bytes]) -> bytes:
-    """Root over a power of two of hashes."""
-    row = list(hashes)
-    while len(row) > 1:
-        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
-    return row[0]
+def _root(hashes: bytes) -> bytes:
+    """Root over a power of two of hashes, which stand one after another."""
+    while len(hashes) > HASH_SIZE:
+        pairs = range(0, len(hashes), 2 * HASH_SIZE)
+        hashes = b"".join(
+            [node_hash(hashes[i : i + HASH_SIZE], hashes[i + HASH_SIZE : i + 2 * HASH_SIZE]) for i in pairs]
+        )
+    return hashes
 
 
 def _growing_edge(old_size: int, new_size: int) -> Iterable[TileKey]:
