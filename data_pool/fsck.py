@@ -109,9 +109,9 @@ class _ByIndex(Generic[R]):
 
     def take_below(self, index: int | None) -> Iterator[R]:
         """The rows below `index`, or all that are left."""
-        while self._next is not None and (index is None or self._next.index < index):
-            yield self._next
+        while (row := self._next) is not None and (index is None or row.index < index):
             self._next = next(self._rows, None)
+            yield row
 
 
 @dataclass(frozen=True, slots=True)

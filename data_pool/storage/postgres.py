@@ -174,7 +174,7 @@ class PostgresTransaction:
             f"SELECT {_ITEM_IN_OUTCOME}, {_OUTCOME_IN_OUTCOME}"  # noqa: S608  # names of our own
             " FROM import_outcome o JOIN import_item i USING (batch, position)"
             " WHERE batch = %s AND (%s::text IS NULL OR outcome = %s) AND (position, part) > (%s, %s)"
-            " ORDER BY position, part LIMIT %s",
+            " ORDER BY o.position, o.part LIMIT %s",
             (batch, kind, kind, *after, limit),
         )
         width = len(_columns(ItemRow))
