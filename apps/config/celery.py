@@ -30,7 +30,10 @@ def broker_settings(url: str) -> dict[str, Any]:
             "conn_string": make_conninfo(**address),
             "init_extension": False,  # The launcher has run pgmq.sql; no server extension is needed.
             "visibility_timeout": REDELIVERY_AFTER,
+            # A notification wakes the worker within milliseconds. None comes for a message that lay there already, so
+            # between two reads of a backlog it waits the polling interval: hence a short one and several per read.
             "use_notify": True,
+            "polling_interval": 0.2,  # seconds
             "wait_time_seconds": 0,
             "pool_size": 4,
         },
@@ -45,7 +48,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
-    worker_prefetch_multiplier=1,
+    worker_prefetch_multiplier=8,
     worker_enable_remote_control=False,
     beat_schedule_filename=str(settings.VAR_DIR / "celerybeat-schedule"),
     beat_schedule={

@@ -15,7 +15,7 @@ PYTHON = sys.executable
 PORTAL_THREADS = 8
 BEACON_THREADS = 8
 VALIDATOR_THREADS = 4
-WORKERS = 2
+WORKERS = 4  # They mostly wait for validators and the beacon.
 MAX_UPLOAD_REQUEST = 66 * 1024 * 1024  # bytes: settings.MAX_UPLOAD_BYTES and room for the form around it
 
 
