@@ -1,0 +1,6 @@
+"""What stands under /api/v1/."""
+
+from django.urls import URLPattern
+
+app_name = "api"
+urlpatterns: list[URLPattern] = []
