@@ -58,7 +58,7 @@ def _load(path: Path, _changed: int) -> NetworkFile:
 
 
 def verdict_on(bundle: bytes, *, file_digest: bytes | None = None) -> Verdict:
-    """The verdict of the offline verifier, held against this network's trust policy. WrongInput for what is no bundle."""
+    """The offline verifier's verdict under this network's trust policy. WrongInput for what is no bundle."""
     try:
         return verify(bundle, trust_policy(), file_digest=file_digest)
     except Malformed as error:

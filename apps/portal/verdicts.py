@@ -8,7 +8,11 @@ from apps.accounts.selectors import organisation_names
 from apps.portal import wording
 from audit_chain.proof.verdict import Attestation, EvidenceFinding, Outcome, RecordFinding, Step, Verdict
 
-_BADGES = {Outcome.PASSED: ("final", "proven"), Outcome.FAILED: ("bad", "fails"), Outcome.NOT_REACHED: ("", "not reached")}
+_BADGES = {
+    Outcome.PASSED: ("final", "proven"),
+    Outcome.FAILED: ("bad", "fails"),
+    Outcome.NOT_REACHED: ("", "not reached"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from data_pool.documents.currency import EXPONENTS
+from data_pool.life import Life, Stage
 
 KIND_NAMES = {
     "invoice": "Invoice",
@@ -166,3 +168,32 @@ def listed(words: Iterable[str]) -> str:
     """a, b and c"""
     *most, last = list(words) or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """One notch of the stick: its word, whether it is reached or next, and when it was reached."""
+
+    word: str
+    mark: str  # "done", "now" or ""
+    time: datetime | None
+    waiting: str
+
+
+def stages(life: Life) -> tuple[StageLine, ...]:
+    """The four notches of a record's life."""
+    times = (life.stored, life.sealed, life.anchored, life.final)
+    waiting = ("", "in a moment", "on its way to the shared chain", "validators are signing, usually a few seconds")
+    reached = tuple(Stage).index(life.stage)
+    lines = []
+    for position, stage in enumerate(Stage):
+        mark = "done" if position <= reached else "now" if position == reached + 1 else ""
+        lines.append(
+            StageLine(
+                LIFE_NAMES[stage],
+                mark,
+                times[position] if mark == "done" else None,
+                waiting[position] if mark == "now" else "",
+            )
+        )
+    return tuple(lines)

@@ -1,5 +1,6 @@
 """How values look on a page: amounts, days, moments, counts, fingerprints. Times are UTC and say so."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from django import template
@@ -21,6 +22,11 @@ _MONTHS = (
 def thousands(number: int) -> str:
     """18204 -> 18,204"""
     return f"{number:,}"
+
+
+@register.filter
+def minus(number: int, less: int) -> int:
+    return number - less
 
 
 @register.filter
@@ -71,6 +77,12 @@ def grouped(digest: str | bytes) -> str:
     """9f2c 61ab 07de ...: a fingerprint that people can compare."""
     text = digest.hex() if isinstance(digest, bytes | memoryview) else digest
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
+
+
+@register.filter
+def get(fields: Mapping[str, object], name: str) -> object:
+    """The field of a dotted name, which a template cannot ask for itself."""
+    return fields.get(name, "")
 
 
 @register.filter

@@ -99,8 +99,12 @@ def password(request: PageRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @open_to_all
-def invitation(request: PageRequest, token: str) -> HttpResponse:
-    """The page behind an invitation's link: who is signed in joins, who is new sets a password first."""
+def invitation(request: PageRequest) -> HttpResponse:
+    """The page behind an invitation's link: who is signed in joins, who is new sets a password first.
+
+    The token stands in the query, which no log of ours writes down.
+    """
+    token = request.GET.get("token", "")
     found = invitation_open(token=token)
     is_known = found.user_exists()
     form = None if is_known else JoinForm(request.POST or None)

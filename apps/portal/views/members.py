@@ -26,7 +26,7 @@ def members(request: PageRequest) -> HttpResponse:
         except PortalError as error:
             form.add_error(error.where, error.message)
         else:
-            url = request.build_absolute_uri(reverse("portal:invitation", args=[token]))
+            url = request.build_absolute_uri(f"{reverse('portal:invitation')}?token={token}")
             link = {"email": invitation.email, "url": url}
             form = InviteForm()
     return render(

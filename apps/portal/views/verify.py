@@ -46,5 +46,3 @@ def _bundle(request: PageRequest) -> bytes:
 def _digest(request: PageRequest) -> bytes | None:
     text = request.POST.get("sha256", "").strip()
     return digest_read(text) if text else None
-
-

@@ -1,0 +1,53 @@
+"""The pages. Addresses carry random or counted identifiers only: no file name, number, partner or fingerprint."""
+
+from django.urls import path
+
+from apps.portal.views import account, evidence, imports, inbox, members, network, overview, records, share, tokens
+from apps.portal.views import verify as verify_views
+
+app_name = "portal"
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    # Anybody
+    path("verify", verify_views.verify, name="verify"),
+    path("trust-policy.txt", verify_views.policy, name="policy"),
+    path("evidence", evidence.evidence, name="evidence"),
+    path("evidence/proof", evidence.proof, name="evidence-proof"),
+    path("developers", overview.developers, name="developers"),
+    # Accounts
+    path("sign-in", account.sign_in, name="sign-in"),
+    path("sign-out", account.sign_out, name="sign-out"),
+    path("organisation", account.organisation, name="organisation"),
+    path("password", account.password, name="password"),
+    path("invitation", account.invitation, name="invitation"),
+    path("members", members.members, name="members"),
+    path("members/<int:membership_id>/role", members.role, name="member-role"),
+    path("members/<int:membership_id>/remove", members.remove, name="member-remove"),
+    path("invitations/<int:invitation_id>/withdraw", members.withdraw, name="invitation-withdraw"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/<int:token_id>/revoke", tokens.revoke, name="token-revoke"),
+    # The organisation's own pool
+    path("imports", imports.imports, name="imports"),
+    path("imports/<uuid:import_id>", imports.one, name="import"),
+    path("records", records.records, name="records"),
+    path("records/<uuid:record_id>", records.record, name="record"),
+    path("records/<uuid:record_id>/fields", records.record, {"view": "fields"}, name="record-fields"),
+    path("records/<uuid:record_id>/life", records.life, name="life"),
+    path("records/<uuid:record_id>/original", records.original, name="original"),
+    path("records/<uuid:record_id>/share", share.share, name="share"),
+    path("records/<uuid:record_id>/deposit", records.deposit, name="deposit"),
+    path("records/<uuid:record_id>/replaces/<uuid:older_id>", records.replaces, name="replaces"),
+    # Between organisations
+    path("inbox", inbox.inbox, name="inbox"),
+    path("given", inbox.given, name="given"),
+    path("bundles/<uuid:share_id>", inbox.bundle, name="bundle"),
+    path("bundles/<uuid:share_id>/file", inbox.bundle_file, name="bundle-file"),
+    path("evidence/deposit", evidence.deposit, name="evidence-deposit"),
+    # The shared chain
+    path("network", network.network, name="network"),
+    path("network/blocks/<int:number>", network.block, name="block"),
+    path("network/entries/<int:index>", network.entry, name="entry"),
+    path("network/entries/<int:index>/proof", network.entry_proof, name="entry-proof"),
+    path("pools", network.pools, name="pools"),
+]
