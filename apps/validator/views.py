@@ -17,7 +17,7 @@ from apps.validator.identity import identity
 from apps.validator.known_logs import log_key
 from apps.validator.models import SignedHead
 from apps.validator.selectors import signed_note, status_of
-from apps.validator.witnessing import cosign
+from apps.validator.witnessing import cosign, read_request
 from audit_chain.errors import MalformedRequest, Refused, RefusedOldSize, RefusedOrigin
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.note import Note
@@ -60,8 +60,7 @@ def endpoint(method: str) -> Callable[[View], View]:
 @endpoint("POST")
 def add_checkpoint(request: HttpRequest) -> HttpResponse:
     try:
-        body = request.body
-        return _add_checkpoint(AddCheckpointRequest.parse(body))
+        return _add_checkpoint(read_request(request.body))
     except RequestDataTooBig:
         return plain("the request is larger than any checkpoint\n", status=413)
     except UnreadablePostError:

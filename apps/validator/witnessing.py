@@ -6,10 +6,25 @@ from django.db import transaction
 
 from apps.validator.identity import Identity
 from apps.validator.models import SignedHead
+from audit_chain.errors import MalformedRequest
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Note, Signature, verified_signatures
 from audit_chain.log.witness import AddCheckpointRequest, check_request
+
+NO_SIGNATURE = Signature("nobody", bytes(4), bytes(1)).line().encode() + b"\n"
+
+
+def read_request(body: bytes) -> AddCheckpointRequest:
+    """The request of a body; MalformedRequest for what is none.
+
+    Signature lines that cannot be read count as no signatures, which tlog-witness answers with 403 and not with 400.
+    """
+    try:
+        return AddCheckpointRequest.parse(body)
+    except MalformedRequest:
+        text, separator, _ = body.rpartition(b"\n\n")
+        return AddCheckpointRequest.parse(text + separator + NO_SIGNATURE)
 
 
 def cosign(request: AddCheckpointRequest, *, key: VerifierKey, identity: Identity, now: int) -> list[Signature]:

@@ -1,0 +1,150 @@
+"""Founding a network, and reading what was founded."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.network.errors import NetworkFileInvalid
+from apps.network.genesis import create, load, member_signer
+from apps.network.network_file import NetworkFile, parse
+from audit_chain.beacon.entries import Genesis, parse_entry
+
+FOUNDERS = [("bank", "http://127.0.0.1:8101"), ("court", "http://127.0.0.1:8102"), ("chamber", "http://127.0.0.1:8103")]
+
+
+def found(var_dir: Path, founders: list[tuple[str, str]] = FOUNDERS, beacon_url: str = "http://x:8001") -> NetworkFile:
+    return create(var_dir, network="test.example", beacon_url=beacon_url, validators=founders)
+
+
+def test_what_is_founded_is_what_is_read(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    assert load(tmp_path / "network.json") == network
+    assert [node.name for node in network.validators] == ["bank", "court", "chamber"]
+    genesis = parse_entry(network.genesis_entry())
+    assert isinstance(genesis, Genesis)
+    assert genesis.network == "test.example"
+
+
+def test_the_policy_asks_for_two_thirds_of_the_validators(tmp_path: Path) -> None:
+    policy = found(tmp_path).policy()
+    assert policy.satisfied_by(["bank-ed25519", "court-mldsa44"])
+    assert not policy.satisfied_by(["bank-ed25519", "bank-mldsa44"])
+
+
+def test_founding_again_changes_nothing(tmp_path: Path) -> None:
+    found(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    found(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    found(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 1 + 1 + 2 * len(FOUNDERS)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_a_founding_that_was_stopped_goes_on_with_the_keys_it_made(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    (tmp_path / "network.json").unlink()
+    (tmp_path / "keys" / "validators" / "court" / "mldsa44.pem").unlink()
+    again = found(tmp_path)
+    assert again.beacon == network.beacon
+    assert again.validator("bank") == network.validator("bank")
+    assert again.validator("court") != network.validator("court")
+
+
+def test_addresses_may_change(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    moved = found(tmp_path, beacon_url="https://beacon.example/chain")
+    assert moved.genesis_entry() == network.genesis_entry()
+    assert load(tmp_path / "network.json").beacon.url == "https://beacon.example/chain"
+
+
+@pytest.mark.parametrize("founders", [FOUNDERS[:2], FOUNDERS[::-1], [*FOUNDERS, ("port", "http://x")]])
+def test_founders_may_not_change(tmp_path: Path, founders: list[tuple[str, str]]) -> None:
+    found(tmp_path)
+    with pytest.raises(NetworkFileInvalid):
+        found(tmp_path, founders)
+    assert [node.name for node in load(tmp_path / "network.json").validators] == ["bank", "court", "chamber"]
+
+
+@pytest.mark.parametrize("lost", ["beacon.pem", "validators/court/ed25519.pem", "validators/court/mldsa44.pem"])
+def test_a_lost_key_is_not_replaced_by_another(tmp_path: Path, lost: str) -> None:
+    found(tmp_path)
+    (tmp_path / "keys" / lost).unlink()
+    with pytest.raises(NetworkFileInvalid, match="cannot read the key"):
+        found(tmp_path)
+    assert not (tmp_path / "keys" / lost).exists()
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    found(tmp_path)
+    folder = tmp_path / "keys" / "validators" / "court"
+    (folder / "mldsa44.pem").write_bytes((folder / "ed25519.pem").read_bytes())
+    with pytest.raises(NetworkFileInvalid, match="another kind of key"):
+        found(tmp_path)
+
+
+def test_a_members_signer_is_the_same_every_time(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "members" / "acme.pem"
+    signer = member_signer(path, network="test.example", name="acme")
+    assert signer.name == "test.example/member/acme"
+    assert member_signer(path, network="test.example", name="acme").verifier_key == signer.verifier_key
+
+
+@pytest.mark.parametrize("name", ["", "Bank", "a b", "-a", "a/b", "a\n", "ä"])
+def test_names_that_no_key_can_bear_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NetworkFileInvalid):
+        found(tmp_path, [(name, "http://x")])
+
+
+def _swap_keys(document: Any) -> None:
+    bank, court = document["validators"][:2]
+    bank["keys"], court["keys"] = court["keys"], bank["keys"]
+
+
+SPOILT: dict[str, Callable[[Any], object]] = {
+    "no network": lambda document: document.pop("network"),
+    "no beacon": lambda document: document.pop("beacon"),
+    "network is a number": lambda document: document.update(network=1),
+    "another network": lambda document: document.update(network="other.example"),
+    "beacon's key cut": lambda document: document["beacon"].update(key=document["beacon"]["key"][:-4]),
+    "beacon's key is a validator's": lambda document: document["beacon"].update(
+        key=document["validators"][0]["keys"][0]
+    ),
+    "address without a scheme": lambda document: document["beacon"].update(url="127.0.0.1:8001"),
+    "address with a query": lambda document: document["beacon"].update(url="http://x/?a=b"),
+    "no validators": lambda document: document.update(validators=[]),
+    "a validator twice": lambda document: document["validators"].append(document["validators"][0]),
+    "keys exchanged": _swap_keys,
+    "keys in another order": lambda document: document["validators"][0]["keys"].reverse(),
+    "one key": lambda document: document["validators"][0]["keys"].pop(),
+    "no weight": lambda document: document["validators"][0].update(weight=0),
+    "weight is true": lambda document: document["validators"][0].update(weight=True),
+    "unequal weights": lambda document: document["validators"][0].update(weight=2),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+def test_a_spoilt_network_file_is_refused(tmp_path: Path, spoil: Callable[[Any], object]) -> None:
+    document = json.loads(found(tmp_path).render())
+    spoil(document)
+    with pytest.raises(NetworkFileInvalid):
+        parse(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_what_is_no_network_file_is_refused(data: bytes) -> None:
+    with pytest.raises(NetworkFileInvalid):
+        parse(data)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NetworkFileInvalid, match=r"no-such\.json"):
+        load(tmp_path / "no-such.json")
