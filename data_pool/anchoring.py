@@ -121,18 +121,14 @@ def _cosign(setup: Setup, seal: Seal, witnesses: Witnesses) -> Note:
 
 
 def _compact(setup: Setup, note: Note) -> Note:
-    """The note as a crosslink carries it: the pool's signature and the validators' Ed25519 cosignatures."""
-    cosigners = {
-        (witness.key.name, witness.key.key_id)
-        for witness in setup.policy.witnesses
-        if witness.key.kind == COSIGN_ED25519
-    }
-    kept = [
-        signature
-        for signature in note.signatures
-        if signature.name == setup.origin or (signature.name, signature.key_id) in cosigners
-    ]
-    return Note(note.text, tuple(kept))
+    """The note as a crosslink carries it: the pool's line, then one Ed25519 line of each validator that cosigned.
+
+    In the order of the policy, which lists validators as the network's genesis does: the beacon takes no other.
+    """
+    lines = {(line.name, line.key_id): line for line in reversed(note.signatures)}
+    cosigners = [witness.key for witness in setup.policy.witnesses if witness.key.kind == COSIGN_ED25519]
+    identities = [(key.name, key.key_id) for key in (setup.keys.signer.verifier_key, *cosigners)]
+    return Note(note.text, tuple(lines[identity] for identity in identities if identity in lines))
 
 
 def _get_tree(seal: Seal | None) -> TreeHead:

@@ -8,21 +8,25 @@ dates is asked as the union of its days and months.
 import calendar
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from audit_chain import canonical
 from audit_chain.canonical import JSON
 from audit_chain.records.fields import Value
 from data_pool.keys import PoolKeys
+from data_pool.payload import encode_fields
 
 SOURCE: Final = "source.sha256"
 """The field that ingest adds to a document: the SHA-256 of its file, in hex."""
 
 PARTNERS: Final = ("seller", "buyer")
-PARTNER_NAMES: Final = ("name", "trading_name")
-PARTNER_IDS: Final = ("id", "vat_id", "legal_id", "tax_id", "endpoint_id")
+PARTNER_NAMES: Final = tuple(f"{role}.{name}" for role in PARTNERS for name in ("name", "trading_name"))
+PARTNER_IDS: Final = tuple(
+    f"{role}.{name}" for role in PARTNERS for name in ("id", "vat_id", "legal_id", "tax_id", "endpoint_id")
+)
 
 MAX_WORDS: Final = 16
 """Words of one name that can be searched for; the whole name always can."""
@@ -35,6 +39,7 @@ _WORD: Final = re.compile(r"\w+")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
+@lru_cache(maxsize=8_192)
 def fold(text: str) -> str:
     """The text without what people do not mean to distinguish: case, width, runs of white space."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
@@ -42,27 +47,33 @@ def fold(text: str) -> str:
 
 def compute_tokens(keys: PoolKeys, fields: Mapping[str, Value]) -> set[bytes]:
     """Every token that a record with these flat fields is found by, but for its reading's."""
-    tokens = {keys.token("kind", _text(fields, "kind"))}
-    tokens |= {keys.token("number", term) for term in _terms(_text(fields, "number"))}
-    tokens |= {keys.token("partner", term) for term in _partner_terms(fields)}
+    tokens = {kind_token(keys, _text(fields, "kind"))}
+    tokens.update(keys.token("number", term) for term in compute_terms(_text(fields, "number")))
+    for name in PARTNER_NAMES:
+        tokens.update(keys.common_token("partner", term) for term in compute_terms(_text(fields, name)))
+    for name in PARTNER_IDS:
+        identifier = _text(fields, name)
+        if identifier:
+            tokens.add(keys.common_token("partner", fold(identifier)))
     amount = fields.get("payable_amount")
     if isinstance(amount, int):
         tokens.add(amount_token(keys, amount))
     day = _text(fields, "issue_date")
     if _DAY.fullmatch(day):
-        tokens |= {keys.token("day", day), keys.token("month", day[:7])}
+        tokens.add(keys.common_token("day", day))
+        tokens.add(keys.common_token("month", day[:7]))
     twin = twin_token(keys, fields)
     if twin is not None:
         tokens.add(twin)
     source = _text(fields, SOURCE)
     if source:
-        tokens.add(keys.token("source", source))
+        tokens.add(keys.common_token("source", source))
     return tokens
 
 
 def content_token(keys: PoolKeys, fields: Mapping[str, Value]) -> bytes:
     """The token of the whole document, whatever file it came in."""
-    return keys.content_token(canonical.encode({name: value for name, value in fields.items() if name != SOURCE}))
+    return keys.content_token(encode_fields({name: value for name, value in fields.items() if name != SOURCE}))
 
 
 def twin_token(keys: PoolKeys, fields: Mapping[str, Value]) -> bytes | None:
@@ -87,7 +98,7 @@ def number_token(keys: PoolKeys, number: str) -> bytes:
 
 
 def kind_token(keys: PoolKeys, kind: str) -> bytes:
-    return keys.token("kind", kind)
+    return keys.common_token("kind", kind)
 
 
 def partner_groups(keys: PoolKeys, partner: str) -> Iterator[frozenset[bytes]]:
@@ -121,30 +132,12 @@ def _compute_days_and_months(first: date, last: date) -> Iterator[tuple[str, str
         day += timedelta(days=1)
 
 
-def _partner_terms(fields: Mapping[str, Value]) -> Iterator[str]:
-    for role in PARTNERS:
-        for name in PARTNER_NAMES:
-            yield from _terms(_text(fields, f"{role}.{name}"))
-        for identifier in PARTNER_IDS:
-            yield from _whole(_text(fields, f"{role}.{identifier}"))
-
-
-def _terms(text: str) -> Iterator[str]:
-    """The text as a whole, its parts between white space, and its words without punctuation."""
+@lru_cache(maxsize=8_192)
+def compute_terms(text: str) -> frozenset[str]:
+    """What the text is found by: the whole of it, its parts between white space, its words without punctuation."""
     folded = fold(text)
-    yield from _whole(folded)
-    yield from _first(folded.split())
-    yield from _first(_WORD.findall(folded))
-
-
-def _whole(text: str) -> Iterator[str]:
-    if text:
-        yield fold(text)
-
-
-def _first(words: Iterable[str]) -> Iterator[str]:
-    for _, word in zip(range(MAX_WORDS), words, strict=False):
-        yield word
+    parts, words = folded.split()[:MAX_WORDS], _WORD.findall(folded)[:MAX_WORDS]
+    return frozenset({folded, *parts, *words} - {""})
 
 
 def _text(fields: Mapping[str, Value], name: str) -> str:

@@ -18,7 +18,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from audit_chain import canonical
 from audit_chain.errors import AuditChainError
 from audit_chain.records.entry import RecordEntry
 from audit_chain.records.fields import flatten
@@ -28,6 +27,7 @@ from data_pool.chunk import Overtaken, Prepared, Reading, Refused, Replaces, sto
 from data_pool.documents import CsvMapping, Document, DocumentRefused, Refusal, read_documents
 from data_pool.errors import RowDamaged
 from data_pool.keys import decrypt, encrypt
+from data_pool.payload import encode_fields
 from data_pool.setup import Setup
 from data_pool.storage.rows import BatchRow, ItemRow, RecordRow
 
@@ -153,7 +153,7 @@ def _prepare(setup: Setup, source: _Source, document: Document, part: int) -> Pr
         size=commitment.size,
         content_token=content_token(keys, fields),
         wrapped=b"",
-        payload=encrypt(cipher_key(key), canonical.encode(fields), owner=record),
+        payload=encrypt(cipher_key(key), encode_fields(fields), owner=record),
     )
     reading = reading_token(keys, source=digest, mapping=source.secret["mapping"], part=part)
     return Prepared(

@@ -8,8 +8,11 @@ while that row is as it was written: whoever can write to the database but lacks
 import hmac
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -22,7 +25,7 @@ from audit_chain import canonical
 from audit_chain.canonical import JSON
 from audit_chain.log.keys import NoteSigner
 from data_pool.errors import PoolError, RowDamaged
-from data_pool.storage.rows import Column, Row
+from data_pool.storage.rows import Row
 
 R = TypeVar("R", bound=Row)
 
@@ -34,10 +37,14 @@ TOKEN_SIZE: Final = 16
 """Bytes of a blind-index token: two of 2**32 different ones agree with a chance of 2**-65."""
 
 
+COMMON_TOKENS: Final = 16_384
+"""Kept in memory, beside the keys; one takes some 300 bytes."""
+
+
 class PoolKeys:
     """What the enterprise holds: with it the pool's rows can be read, searched and added to; without it not."""
 
-    __slots__ = ("_boxes", "_content", "_index", "signer")
+    __slots__ = ("_boxes", "_content", "_index", "common_token", "signer")
 
     def __init__(self, wrapping_key: bytes, signer: NoteSigner) -> None:
         if len(wrapping_key) != KEY_SIZE:
@@ -46,6 +53,8 @@ class PoolKeys:
         self._boxes = AESGCM(_derive(wrapping_key, b"boxes"))
         self._index = hmac.new(_derive(wrapping_key, b"blind-index"), digestmod="sha256")
         self._content = hmac.new(_derive(wrapping_key, b"content"), digestmod="sha256")
+        self.common_token = lru_cache(COMMON_TOKENS)(self.token)
+        """`token`, for values that come again and again: kinds, partners, days."""
 
     def close_row(self, row: R, secret: bytes = b"") -> R:
         """The row with its box closed over `secret` and over the row's bound columns."""
@@ -68,7 +77,7 @@ class PoolKeys:
     def token(self, kind: str, *values: str) -> bytes:
         """The blind-index token of these values: the same for the same ones, and telling nothing without the key."""
         keyed = self._index.copy()
-        keyed.update("".join(f"{len(value)}:{value}" for value in (kind, *values)).encode())
+        keyed.update(_lengths_and_texts(kind, values))
         return keyed.digest()[:TOKEN_SIZE]
 
     def content_token(self, content: bytes) -> bytes:
@@ -98,6 +107,13 @@ def _open(cipher: AESGCM, data: bytes, associated_data: bytes, what: str) -> byt
         ) from None
 
 
+def _lengths_and_texts(kind: str, values: tuple[str, ...]) -> bytes:
+    """Each text behind its length, so that no two lists of texts give the same bytes."""
+    if len(values) == 1:  # Nearly always.
+        return f"{len(kind)}:{kind}{len(values[0])}:{values[0]}".encode()
+    return "".join([f"{len(text)}:{text}" for text in (kind, *values)]).encode()
+
+
 def _derive(wrapping_key: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), KEY_SIZE, salt=None, info=b"tallystick/v1/pool/" + purpose).derive(wrapping_key)
 
@@ -106,22 +122,23 @@ def _associated_data(row: Row) -> bytes:
     """Unambiguous bytes: the table, then each bound column behind its kind and length."""
     pieces = [type(row).__name__.encode()]
     for column in row.bound():
-        tag, data = _tagged(column)
+        tag, to_bytes = _COLUMNS[type(column)]
+        data = to_bytes(column)
         pieces.append(b"%b%d:%b" % (tag, len(data), data))
     return b"\0".join(pieces)
 
 
-def _tagged(column: Column) -> tuple[bytes, bytes]:
-    match column:
-        case None:
-            return b"n", b""
-        case bytes():
-            return b"b", column
-        case int():  # A bool too.
-            return b"i", b"%d" % column
-        case str():
-            return b"s", column.encode()
-        case UUID():
-            return b"u", column.bytes
-        case datetime():
-            return b"t", column.astimezone(UTC).isoformat(timespec="microseconds").encode()
+def _time_to_bytes(time: datetime) -> bytes:
+    return time.astimezone(UTC).isoformat(timespec="microseconds").encode()
+
+
+_COLUMNS: Final[dict[type[Any], tuple[bytes, Callable[[Any], bytes]]]] = {
+    type(None): (b"n", lambda _: b""),
+    bool: (b"l", lambda flag: b"%d" % flag),
+    bytes: (b"b", bytes),
+    int: (b"i", lambda number: b"%d" % number),
+    str: (b"s", str.encode),
+    UUID: (b"u", attrgetter("bytes")),
+    datetime: (b"t", _time_to_bytes),
+}
+"""What each kind of column is tagged with, and as what bytes it is authenticated."""

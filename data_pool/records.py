@@ -1,6 +1,5 @@
 """Reading records: one with everything that belongs to it, its original, and what a list shows of many."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from data_pool.blind_index import twin_token
 from data_pool.errors import UnknownRecord
 from data_pool.keys import PoolKeys, decrypt
 from data_pool.life import Life, Reach, Stage, read_life
+from data_pool.payload import decode_fields
 from data_pool.replacements import get_line, get_record
 from data_pool.setup import Setup
 from data_pool.storage.ports import Transaction
@@ -88,8 +88,7 @@ class Original:
 def open_record(keys: PoolKeys, row: RecordRow) -> tuple[RecordKey, dict[str, Value]]:
     """The record's key and its flat fields."""
     key = RecordKey(keys.open_row(row))
-    fields: dict[str, Value] = json.loads(decrypt(cipher_key(key), row.payload, owner=row.id))
-    return key, fields
+    return key, decode_fields(decrypt(cipher_key(key), row.payload, owner=row.id))
 
 
 def read_record(setup: Setup, record: UUID) -> Record:
