@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -13,10 +12,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import database
+from tests.stack import Stack, end, launch, place_on_free_ports, sweep
 
 CORPORA = Path(__file__).resolve().parents[2] / "shared" / "corpora"
-
-pytest_plugins = ["tests.stack"]
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -26,13 +24,34 @@ def is_worker(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if not is_worker(config):
         database.session_folder().chmod(0o711)  # The server's system user has to pass.
-        database.sweep_dead_sessions()
+        for dead in database.dead_sessions():
+            sweep(dead)
+            database.remove_session(dead)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not is_worker(config):
-        database.stop_server(database.session_folder())
-        shutil.rmtree(database.session_folder(), ignore_errors=True)
+        sweep(database.session_folder())
+        database.remove_session(database.session_folder())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the whole network run one after the other in one worker: some of them kill what others need."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole network, started once by the command that people use, on free ports."""
+    place = place_on_free_ports(database.session_folder() / "stack")
+    launcher = launch(place, database.session_folder() / "stack.out")
+    try:
+        yield Stack(place)
+    finally:
+        end(launcher)
 
 
 @pytest.fixture(scope="session")

@@ -60,19 +60,22 @@ def _start(server: postgres.Server, log: Path) -> None:
         )
 
 
-def stop_server(folder: Path) -> None:
-    """Stops the server that a session has started in `folder`, if any."""
+def remove_session(folder: Path) -> None:
+    """Stops the server that a session has started in its folder, and deletes the folder."""
     server = postgres.locate(folder)
     if server.data.exists():
         postgres.stop(server)
         postgres.remove(server, folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep_dead_sessions() -> None:
-    """Ends what sessions left behind that were killed before they could."""
-    folder = session_folder()
-    for other in folder.parent.glob("tallystick-test-*"):
-        owner = int(other.name.split("-")[2])
-        if other != folder and other.stat().st_uid == os.geteuid() and not psutil.pid_exists(owner):
-            stop_server(other)
-            shutil.rmtree(other, ignore_errors=True)
+def dead_sessions() -> list[Path]:
+    """The folders of sessions that were killed before they could clear up."""
+    ours = session_folder()
+    return [
+        folder
+        for folder in ours.parent.glob("tallystick-test-*")
+        if folder != ours
+        and folder.stat().st_uid == os.geteuid()
+        and not psutil.pid_exists(int(folder.name.split("-")[2]))
+    ]

@@ -1,9 +1,11 @@
 """One installation: its folder, the variables it was given, and the secrets it keeps.
 
-VAR_DIR/env             settings that every process of ours reads: secrets, database URLs, ports
-VAR_DIR/sign-ins.txt    the demo network's accounts
-VAR_DIR/log/*.log       what each process says
-VAR_DIR/run/            the supervisor's files, and the lock of the launcher that is running
+    VAR_DIR/env             settings that every process of ours reads: secrets, database URLs, ports
+    VAR_DIR/sign-ins.json   the demo network's accounts
+    VAR_DIR/log/*.log       what each process says
+    VAR_DIR/run/            the supervisor's files, and the lock of the launcher that is running
+
+Keys, pools and validators' stores have folders of their own beside these.
 """
 
 import fcntl
@@ -51,10 +53,6 @@ class Installation:
     @property
     def env_file(self) -> Path:
         return self.var_dir / "env"
-
-    @property
-    def sign_ins_file(self) -> Path:
-        return self.var_dir / "sign-ins.txt"
 
     @property
     def beacon_url(self) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from apps.launch import databases, health, installation, ports, postgres, programs
+from apps.launch import databases, health, installation, ports, postgres, programs, sign_ins
 from apps.launch.console import Console
 from apps.launch.errors import LaunchError
 from apps.launch.folders import outside_folder_path
@@ -177,8 +177,11 @@ class Network:
             f"    validator   {place.validator_url(position)}  {name}" for position, name in enumerate(VALIDATORS)
         ]
         lines += [f"    logs        {place.log_dir}", ""]
-        if place.sign_ins_file.exists():
-            lines += ["Sign-ins, with the passwords they began with:", "", place.sign_ins_file.read_text().rstrip(), ""]
+        if accounts := sign_ins.read(place.var_dir):
+            lines += ["Sign-ins, with the passwords they began with:", ""]
+            for account in accounts:
+                lines.append(f"    {account.organisation:<18} {account.role:<7} {account.email:<36} {account.password}")
+            lines.append("")
         lines += ["Ctrl-C stops everything. Nothing is lost: the next start goes on from here.", ""]
         return "\n".join(lines)
 

@@ -124,6 +124,7 @@ class Supervisor:
                 "childlogdir": log,
                 "umask": "077",
             },
+            "supervisorctl": {"serverurl": f"unix://{self._socket}"},
             f"group:{NODES}": {"programs": ",".join(node.name for node in nodes)},
         }
         if os.geteuid() == 0:
