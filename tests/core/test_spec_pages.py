@@ -1,107 +1,102 @@
-"""The examples on the pages of `docs/spec/` are real, and belong to one log."""
+"""The examples of docs/spec that these tests can hold to the code."""
 
+import json
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from audit_chain import canonical
-from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.cosignature import ed25519_message, timestamp_of
-from audit_chain.log.keys import VerifierKey
-from audit_chain.log.note import Note, verified_signatures
-from audit_chain.log.policy import TrustPolicy
-from audit_chain.log.tiles import parse_tile_path, tile_at, tile_path
-from audit_chain.log.tlog_proof import TlogProof
-from audit_chain.log.witness import AddCheckpointRequest, check_request, parse_cosignatures
-from audit_chain.merkle.hashing import leaf_hash
-from audit_chain.merkle.memory_log import MemoryLog
+from audit_chain.beacon.entries import parse_entry
+from audit_chain.cli import main
+from audit_chain.proof.verifier import verify
+from audit_chain.records import disclosure
+from audit_chain.records.entry import RecordEntry, ReplacementEntry
+from audit_chain.records.fields import flatten
+from audit_chain.records.tree import commit
+from audit_chain.testing import FILE, example_deposit, example_record, record_key
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "spec"
-
-ENTRIES = [
-    b"one",
-    b"two",
-    b"three",
-    b'{"previous":null,"time":"2026-11-22T12:00:00Z","type":"seal","v":1}',
-    b"five",
-    b"six",
-    b'{"previous":3,"time":"2026-11-22T12:01:00Z","type":"seal","v":1}',
-]
-LOG = MemoryLog(map(leaf_hash, ENTRIES))
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = ROOT / "docs" / "spec"
+VECTORS = ROOT / "tests" / "vectors" / "proof-bundle"
 
 
-def examples(page: str) -> list[str]:
-    """The indented or fenced blocks of a page, from the first."""
-    return re.findall(r"^```\n(.*?)^```$", (PAGES / f"{page}.md").read_text(), re.DOTALL | re.MULTILINE)
+def blocks(page: str) -> list[str]:
+    """The page's fenced examples in order."""
+    return re.findall(r"^```\n(.*?)^```$", (SPEC / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
-def key() -> VerifierKey:
-    return VerifierKey.parse(examples("signed-note")[1].strip())
+def titles(page: str) -> dict[str, list[str]]:
+    """The bold beginnings of the numbered steps, under each heading."""
+    sections = re.split(r"^## ", (SPEC / page).read_text(), flags=re.MULTILINE)[1:]
+    found = {
+        section.split("\n")[0]: re.findall(r"^(\d+)\. \*\*(.*?)\.\*\*", section, re.MULTILINE) for section in sections
+    }
+    for steps in found.values():
+        assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
+    return {heading: [title for _, title in steps] for heading, steps in found.items() if steps}
 
 
-def checkpoint() -> LogCheckpoint:
-    return LogCheckpoint.parse(examples("checkpoint")[0])
+def test_the_page_on_disclosures_shows_one() -> None:
+    text, array, fields = blocks("field-disclosure.md")
+    shown = disclosure.parse(text.strip())
+    assert json.loads(array)[1:] == [shown.name, shown.value]
+    document, listing = fields.split("\n\n")
+    listed = {name: json.loads(value) for name, value in (line.split(maxsplit=1) for line in listing.splitlines())}
+    assert flatten(json.loads(document)) == listed
 
 
-def policy() -> TrustPolicy:
-    return TrustPolicy.parse(examples("policy")[0].encode())
+def test_the_page_on_record_trees_shows_one() -> None:
+    record = commit({"kind": "order", "number": "4500-8812"}, record_key(1))
+    kind, number, root = blocks("record-tree.md")[1].splitlines()
+    assert kind.split() == ["kind", record.disclosures["kind"], "leaf", str(record.positions["kind"])]
+    assert number.split() == ["number", record.disclosures["number"], "leaf", str(record.positions["number"])]
+    assert root.split() == ["root", record.root.hex()]
+    assert record.root.hex()[:8] in blocks("record-tree.md")[0]
 
 
-def test_the_checkpoint_is_that_of_the_entries():
-    assert checkpoint() == LogCheckpoint("tallystick.local/beacon", 7, LOG.root())
+def test_the_page_on_entries_shows_entries() -> None:
+    lines = "".join(blocks("entries.md")).splitlines()
+    whole = [line.encode() for line in lines if "…" not in line]
+    assert len(whole) == len(lines) - 2  # the genesis and the crosslink are shortened
+    record, replacement, seal, *beacon = whole
+    assert RecordEntry.parse(record).encode() == record
+    assert ReplacementEntry.parse(replacement).encode() == replacement
+    assert json.loads(seal)["type"] == "seal"
+    for entry in beacon:
+        assert parse_entry(entry).encode() == entry
+    assert {parse_entry(entry).TYPE for entry in beacon} == {"member", "pool", "evidence", "seal"}
 
 
-def test_the_tree_is_drawn_with_its_real_hashes():
-    drawn = re.findall(r"\b[0-9a-f]{8}\b", examples("merkle-tree")[0])
-    proof = LOG.inclusion_proof(1)
-    assert set(drawn) >= {LOG.leaf_hash(index).hex()[:8] for index in range(7)}
-    assert set(drawn) >= {LOG.root().hex()[:8], LOG.root(4).hex()[:8], *(value.hex()[:8] for value in proof)}
-    text = (PAGES / "merkle-tree.md").read_text()
-    assert ",\n".join(f"`{value.hex()[:8]}…`" for value in proof) in text.replace(", `", ",\n`")
-    assert LOG.consistency_proof(4)[0].hex()[:8] in drawn
+def test_the_page_on_verification_has_the_verifiers_numbers_and_titles() -> None:
+    record, deposit = example_record(), example_deposit(sha256(FILE).digest())
+    digest = sha256(FILE).digest()
+    verdicts = {
+        "A record": verify(record.bundle("source.sha256"), record.network.policy, file_digest=digest),
+        "A deposit": verify(deposit.bundle(), deposit.network.policy, file_digest=digest),
+    }
+    walked = {heading: [step.title for step in verdict.steps] for heading, verdict in verdicts.items()}
+    assert titles("verification.md") == walked
 
 
-def test_the_canonical_json_is_an_entry_of_the_log():
-    assert examples("canonical-json")[0].strip().encode() == ENTRIES[6] == examples("checkpoint")[1].strip().encode()
-    assert canonical.decode(ENTRIES[6])
+def test_the_page_on_verification_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    command, *printed = blocks("verification.md")[0].splitlines()
+    assert command == "$ python -m audit_chain verify record.bundle.json --policy policy.txt"
+    assert main(["verify", str(VECTORS / "record.bundle.json"), "--policy", str(VECTORS / "policy.txt")]) == 0
+    assert capsys.readouterr().out.splitlines() == printed
 
 
-def test_the_note_is_signed_by_the_key_beside_it():
-    note = Note.parse(examples("signed-note")[0].encode())
-    assert verified_signatures(note, [key()])
-    assert LogCheckpoint.parse(note.text) == checkpoint()
+def test_bundles_are_still_written_as_they_were_published() -> None:
+    """A change here is a new version of the format."""
+    record, deposit = example_record(), example_deposit(sha256(FILE).digest())
+    assert (VECTORS / "record.bundle.json").read_bytes() == record.bundle("due_date", "number", "payable_amount")
+    assert (VECTORS / "evidence.bundle.json").read_bytes() == deposit.bundle()
+    assert (VECTORS / "policy.txt").read_bytes() == record.network.policy.render()
+    assert (VECTORS / "deposited-file.txt").read_bytes() == FILE
 
 
-def test_the_cosignatures_satisfy_the_policy_and_sign_the_message_shown():
-    note = Note.parse(examples("cosignature")[0].encode())
-    verified = policy().verify(note.render())
-    assert [one.witness for one in verified.cosigned] == ["meridian-bank-ed25519", "commercial-court-ed25519"]
-    assert examples("cosignature")[1].encode() == ed25519_message(note.text, timestamp_of(note.signatures[1]))
-
-
-def test_the_proof_shows_entry_two_under_the_policy():
-    proof = TlogProof.parse(examples("tlog-proof")[0].encode())
-    assert proof.verify(leaf_hash(b"two")) == policy().verify(proof.checkpoint).checkpoint
-
-
-def test_the_request_is_granted_and_the_answer_fits():
-    asked = AddCheckpointRequest.parse(examples("witness")[0].encode())
-    latest = LogCheckpoint("tallystick.local/beacon", 4, LOG.root(4))
-    assert check_request(asked, log_keys={key().name: key()}, latest=latest) == checkpoint()
-    answer = parse_cosignatures(examples("witness")[1].encode())
-    cosigners = [witness.key for witness in policy().witnesses]
-    assert verified_signatures(Note.parse(asked.note).with_signatures(*answer), cosigners)
-
-
-@pytest.mark.parametrize("page", ["policy"])
-def test_the_policy_is_written_as_we_write_it(page):
-    assert policy().render().decode() == examples(page)[0]
-
-
-def test_the_tiles_are_those_of_the_size():
-    head, *paths = examples("tiles")[0].split()
-    assert head == "checkpoint"
-    for path in paths:
-        tile = parse_tile_path(path)
-        assert tile_path(tile_at(tile.level, tile.index, size=7)) == path
+def test_the_page_on_bundles_quotes_the_published_one() -> None:
+    page, bundle = (SPEC / "proof-bundle.md").read_text(), json.loads((VECTORS / "record.bundle.json").read_bytes())
+    assert bundle["checksum"] in page
+    for text in bundle["disclosures"]:
+        assert text in page
