@@ -18,6 +18,10 @@ from audit_chain.proof.verifier import verify
 from data_pool.errors import BeaconUnreachable
 
 
+class Unreadable(WrongInput):
+    code = "unreadable"
+
+
 @contextmanager
 def beacon() -> Iterator[BeaconClient]:
     """The client of the beacon; what it cannot do is TryLater, what it does not know is NotFound."""
@@ -58,8 +62,8 @@ def _load(path: Path, _changed: int) -> NetworkFile:
 
 
 def verdict_on(bundle: bytes, *, file_digest: bytes | None = None) -> Verdict:
-    """The offline verifier's verdict under this network's trust policy. WrongInput for what is no bundle."""
+    """The offline verifier's verdict under this network's trust policy. Unreadable for what is no bundle."""
     try:
         return verify(bundle, trust_policy(), file_digest=file_digest)
     except Malformed as error:
-        raise WrongInput(f"This cannot be read as a proof: {error}.", where="bundle") from error
+        raise Unreadable(f"This cannot be read as a proof: {error}.", where="bundle") from error

@@ -125,5 +125,22 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.api.parsers.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.authentication.HasToken"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.api.throttling.TokenThrottle", "apps.api.throttling.StrangerThrottle"],
+    # Counted by each web process on its own.
+    "DEFAULT_THROTTLE_RATES": {"token": "1200/min", "stranger": "120/min"},
+    "EXCEPTION_HANDLER": "apps.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Tallystick", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tallystick",
+    "VERSION": "1",
+    "DESCRIPTION": "Import records, share chosen fields with proof, verify, deposit evidence. All times are UTC.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {"State": "apps.api.serializers.STATES", "Outcome": "apps.api.serializers.OUTCOMES"},
+}

@@ -1,0 +1,25 @@
+"""How often one caller may ask: counted by token, and by network address for those without one."""
+
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from apps.api.authentication import Program
+
+
+class TokenThrottle(SimpleRateThrottle):
+    scope = "token"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        if not isinstance(request.user, Program):
+            return None
+        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+
+
+class StrangerThrottle(SimpleRateThrottle):
+    scope = "stranger"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        if isinstance(request.user, Program):
+            return None
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
