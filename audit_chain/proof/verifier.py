@@ -245,7 +245,7 @@ class _EvidenceWalk(_Walk):
 def compute_quorum_time(policy: TrustPolicy, cosigned: Iterable[Cosigned]) -> int | None:
     """POSIX seconds of the first moment by which a quorum had signed; None where the policy asks for no witness.
 
-    Backdating it takes as many dishonest witnesses as the policy takes for a quorum.
+    Never earlier than the first honest signature, unless as many witnesses lie as the policy takes for a quorum.
     """
     if policy.satisfied_by(()):
         return None
