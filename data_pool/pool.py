@@ -56,6 +56,11 @@ class Pool:
         """How many staged files were read by this call."""
         return ingest.process(self.setup, limit=limit, batch=batch)
 
+    def has_pending(self) -> bool:
+        """Whether a staged file waits that no process is reading."""
+        with self.setup.storage.claim(limit=1) as waiting:
+            return bool(waiting)
+
     def batch(self, batch: UUID) -> Batch:
         return imports.read_batch(self.setup, batch)
 

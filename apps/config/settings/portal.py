@@ -67,11 +67,19 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("PORTAL_DATABASE_URL", default="postgresql:///portal") | DATABASE_BEHAVIOUR}
 
+# Makes a role and a database for each new pool, and registers it with the operator's token.
+POOL_ADMIN_DATABASE_URL = env.str("POOL_ADMIN_DATABASE_URL", default="")
+BEACON_OPERATOR_TOKEN = env.str("BEACON_OPERATOR_TOKEN", default="")
+
+# Only where beacon and portal run on one machine: lets `manage.py fsck` check the beacon's rows too.
+BEACON_DATABASE_URL = env.str("BEACON_DATABASE_URL", default="")
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="pgmq:///broker")
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Static files are served from where they lie: nothing has to be collected before the first start.
+# Static files are served from where they lie: nothing has to be collected before the first start. STATIC_ROOT is for
+# a web server in front that serves them itself, after `manage.py collectstatic`.
+STATIC_ROOT = env.str("STATIC_ROOT", default=None)
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
