@@ -22,10 +22,10 @@ def broker_settings(url: str) -> dict[str, Any]:
     """Celery's settings for the broker at `url`."""
     scheme, _, rest = url.partition("://")
     if scheme != "pgmq":
-        return {"broker_url": url, "broker_transport_options": {"visibility_timeout": REDELIVERY_AFTER}}
+        return {**_broker(url), "broker_transport_options": {"visibility_timeout": REDELIVERY_AFTER}}
     address = conninfo_to_dict(f"postgresql://{rest}")
     return {
-        "broker_url": "pgmq://",  # The address goes below: kombu's own form knows no socket folder.
+        **_broker("pgmq://"),  # The address goes below: kombu's own form knows no socket folder.
         "broker_transport_options": {
             "conn_string": make_conninfo(**address),
             "init_extension": False,  # The launcher has run pgmq.sql; no server extension is needed.
@@ -38,6 +38,11 @@ def broker_settings(url: str) -> dict[str, Any]:
             "pool_size": 4,
         },
     }
+
+
+def _broker(url: str) -> dict[str, str]:
+    """Not `broker_url`: Celery lets the variable CELERY_BROKER_URL overrule that, as it stands."""
+    return {"broker_read_url": url, "broker_write_url": url}
 
 
 app = Celery("tallystick")

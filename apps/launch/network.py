@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from apps.launch import databases, health, installation, ports, postgres, programs, sign_ins
@@ -30,7 +30,9 @@ class Network:
         self._console = console
         self._supervisor = Supervisor(place)
         self._nodes = programs.nodes(place)
-        self._environment = os.environ | {"VAR_DIR": str(place.var_dir), "PYTHONUNBUFFERED": "1"}
+        # Which node a process is stands in its own settings, not in what happens to be set here.
+        inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        self._environment = inherited | {"VAR_DIR": str(place.var_dir), "PYTHONUNBUFFERED": "1"}
 
     @property
     def _server(self) -> postgres.Server:
@@ -119,18 +121,11 @@ class Network:
 
     def _migrate(self) -> None:
         """Brings the tables of all nodes up to date, side by side."""
-        targets = {"portal": {}, "beacon": {}} | {f"validator {name}": {"VALIDATOR_NAME": name} for name in VALIDATORS}
-        with ExitStack() as running:
-            processes = {
-                title: running.enter_context(self._manage(title.split()[0], extra, "migrate", "--verbosity=0"))
-                for title, extra in targets.items()
-            }
-            outputs = {title: process.communicate()[0] for title, process in processes.items()}
-        for title, process in processes.items():
-            if process.returncode != 0:
-                raise LaunchError(
-                    f"The tables of the {title} could not be brought up to date:\n{outputs[title].strip()}"
-                )
+        targets = ["portal", "beacon", *(f"validator:{name}" for name in VALIDATORS)]
+        with self._python("-m", "apps.launch.migrate", *targets) as process:
+            said, _ = process.communicate()
+        if process.returncode != 0:
+            raise LaunchError(f"The tables could not be brought up to date:\n{said.strip()}")
         self._console.say("The tables of all nodes are up to date")
 
     def _wait_until_healthy(self) -> None:
@@ -151,18 +146,18 @@ class Network:
         if done.exists():
             return
         self._console.say("First start: making the demo network's members, pools, accounts and sample documents")
-        with self._manage("portal", {}, "bootstrap") as process:
+        with self._python("manage.py", "bootstrap") as process:
             for line in process.stdout or ():
                 self._console.say(line.rstrip())
         if process.returncode != 0:
             raise LaunchError("The demo network could not be made; its last lines above say why.")
         done.touch()
 
-    def _manage(self, node: str, extra: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    def _python(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=BASE_DIR,
-            env={**self._environment, "DJANGO_SETTINGS_MODULE": f"apps.config.settings.{node}", **extra},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

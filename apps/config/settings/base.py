@@ -22,6 +22,8 @@ PORTAL_PORT = env.int("PORTAL_PORT", default=8000)
 BEACON_PORT = env.int("BEACON_PORT", default=8001)
 VALIDATOR_BASE_PORT = env.int("VALIDATOR_BASE_PORT", default=8101)
 BEACON_URL = env.str("BEACON_URL", default=f"http://127.0.0.1:{BEACON_PORT}")
+# Who holds this token may register members and pools on the beacon.
+BEACON_OPERATOR_TOKEN = env.str("BEACON_OPERATOR_TOKEN", default="")
 NETWORK_FILE = Path(env.str("NETWORK_FILE", default=str(VAR_DIR / "network.json")))
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("ALLOWED_HOSTS", default=[])]

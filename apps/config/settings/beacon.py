@@ -16,7 +16,5 @@ MIDDLEWARE = [
 
 DATABASES = {"default": env.db_url("BEACON_DATABASE_URL", default="postgresql:///beacon") | DATABASE_BEHAVIOUR}
 
-# Who holds this token may register members and pools.
-BEACON_OPERATOR_TOKEN = env.str("BEACON_OPERATOR_TOKEN", default="")
 # A checkpoint with its cosignatures and proof stays far below this.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

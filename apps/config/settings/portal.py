@@ -67,9 +67,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("PORTAL_DATABASE_URL", default="postgresql:///portal") | DATABASE_BEHAVIOUR}
 
-# Makes a role and a database for each new pool, and registers it with the operator's token.
+# Makes a role and a database for each new pool.
 POOL_ADMIN_DATABASE_URL = env.str("POOL_ADMIN_DATABASE_URL", default="")
-BEACON_OPERATOR_TOKEN = env.str("BEACON_OPERATOR_TOKEN", default="")
 
 # Only where beacon and portal run on one machine: lets `manage.py fsck` check the beacon's rows too.
 BEACON_DATABASE_URL = env.str("BEACON_DATABASE_URL", default="")
