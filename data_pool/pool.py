@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
+from audit_chain.canonical import JSON
 from audit_chain.log.sealed_log import Seal
 from data_pool import (
     anchoring,
@@ -18,7 +19,6 @@ from data_pool import (
     staging,
     status,
 )
-from data_pool.documents import CsvMapping
 from data_pool.findings import Report
 from data_pool.imports import Batch, Item, Outcome, Position
 from data_pool.network import Beacon, Witnesses
@@ -46,10 +46,13 @@ class Pool:
         files: Iterable[Upload],
         *,
         by: str,
-        mapping: CsvMapping | None = None,
+        mapping: JSON = None,
         replaces: UUID | None = None,
     ) -> UUID:
-        """The id of the batch; its files are kept when this returns. `process` reads them."""
+        """The id of the batch; its files are kept when this returns. `process` reads them.
+
+        `mapping` is a `documents.CsvMapping` as JSON; `replaces` makes the one document of the one file a new version.
+        """
         return staging.stage(self.setup, files, by=by, mapping=mapping, replaces=replaces)
 
     def process(self, *, limit: int = 200, batch: UUID | None = None) -> int:
