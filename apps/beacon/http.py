@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
+import psycopg
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
@@ -64,7 +65,7 @@ def endpoint(**views: View) -> View:
             return answer(refusal.answer, status=refusal.status)
         except (Malformed, Invalid) as refusal:
             return refuse(status_of(refusal), _code(refusal), str(refusal))
-        except DatabaseError as problem:
+        except (DatabaseError, psycopg.Error) as problem:
             _log_without_values(problem)
             return refuse(503, "unavailable", "the beacon's database does not answer; try again later")
         except Exception as problem:  # the last line of defence: no caller sees a traceback

@@ -21,6 +21,10 @@ class _PlainCursors:
 
 
 def open_store() -> PostgresLogStore:
-    """The log's store on this thread's connection. Do not keep it: the connection may be another one later."""
-    connection.ensure_connection()
+    """The log's store on this thread's connection. Do not keep it: the connection may be another one later.
+
+    Its errors are psycopg's own, not Django's.
+    """
+    with connection.cursor():
+        pass  # Connects, and notices a connection that the server has dropped.
     return PostgresLogStore(cast("psycopg.Connection[Any]", _PlainCursors(connection.connection)))

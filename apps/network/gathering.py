@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY = 0.25  # seconds; doubles with every failure in a row
 LAST_RETRY = 10.0  # seconds
+TOLD_AFTER = 1  # failures in a row; a validator may just be learning of the log
 CORRECTIONS = 3  # answers in a row that only name another size, before they count as a failure
 
 ProveConsistency = Callable[[int, int], list[bytes]]
@@ -142,7 +143,7 @@ class Gathering:
         seat, answer = reply.seat, reply.answer
         seat.asking = False
         if isinstance(answer, Cosigned):
-            if seat.failures:
+            if seat.failures > TOLD_AFTER:
                 logger.info("%s cosigns again", seat.witness.name)
             seat.believed_size = seat.signed_size = reply.size
             seat.failures = seat.corrections = 0
@@ -162,7 +163,7 @@ class Gathering:
             self._fail(seat, "keeps naming another size")
 
     def _fail(self, seat: _Seat, reason: str) -> None:
-        if not seat.failures:
+        if seat.failures == TOLD_AFTER:
             logger.warning("%s does not cosign: %s", seat.witness.name, reason)
         seat.not_before = self._clock() + min(LAST_RETRY, FIRST_RETRY * 2**seat.failures)
         seat.failures += 1

@@ -8,14 +8,16 @@ from audit_chain.canonical import JSON
 
 
 class StateRows(MutableMapping[str, JSON]):
-    """Reads each key once and keeps changes back until `write`; use one per transaction or request.
+    """Reads each key once, also to learn that it is not there, and keeps changes back until `write`.
 
+    Use one per transaction or request: what somebody else writes meanwhile is not seen.
     `rows` is the manager of a Django model with the fields `key` (the primary key) and `value` (canonical JSON).
     """
 
     def __init__(self, rows: Any) -> None:
         self._rows = rows
         self._read: dict[str, JSON] = {}
+        self._absent: set[str] = set()
         self._changed: dict[str, JSON] = {}
 
     def load(self, prefix: str) -> list[str]:
@@ -29,6 +31,7 @@ class StateRows(MutableMapping[str, JSON]):
         rows = [self._rows.model(key=key, value=canonical.encode(value)) for key, value in self._changed.items()]
         self._rows.bulk_create(rows, update_conflicts=True, unique_fields=["key"], update_fields=["value"])
         self._read.update(self._changed)
+        self._absent -= self._changed.keys()
         self._changed.clear()
 
     def __getitem__(self, key: str) -> JSON:
@@ -51,6 +54,8 @@ class StateRows(MutableMapping[str, JSON]):
         return sum(1 for _ in self)
 
     def _fetch(self, key: str) -> JSON:
-        for value in self._rows.filter(key=key).values_list("value", flat=True):
-            return canonical.decode(bytes(value))
+        if key not in self._absent:
+            for value in self._rows.filter(key=key).values_list("value", flat=True):
+                return canonical.decode(bytes(value))
+            self._absent.add(key)
         raise KeyError(key)

@@ -103,7 +103,21 @@ class Processes:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    def pause(self, name: str) -> None:
+        """Makes the process hang: its port is open and nothing answers."""
+        self._running[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        self._running[name].send_signal(signal.SIGCONT)
+
+    def run_sequencer(self, *arguments: str, name: str = "sequencer", **environment: str) -> subprocess.Popen[bytes]:
+        """Another sequencer, whose log is `name`'s; `stop` ends it too."""
+        self._running[name] = self._run(name, ["manage.py", "sequencer", *arguments], environment)
+        return self._running[name]
+
     def stop(self) -> None:
+        for process in self._running.values():
+            process.send_signal(signal.SIGCONT)
         for process in self._running.values():
             process.terminate()
         for process in self._running.values():
@@ -124,12 +138,13 @@ class Processes:
     def _manage(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         return self._run(name, ["manage.py", *arguments])
 
-    def _run(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+    def _run(self, name: str, arguments: list[str], further: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         is_validator = name in self.validators
         environment = {
             **self._environment,
             "DJANGO_SETTINGS_MODULE": f"apps.config.settings.{'validator' if is_validator else 'beacon'}",
             **({"VALIDATOR_NAME": name} if is_validator else {}),
+            **(further or {}),
         }
         with (self.var_dir / f"{name}.log").open("ab") as log:
             return subprocess.Popen([sys.executable, *arguments], cwd=BASE_DIR, env=environment, stdout=log, stderr=log)

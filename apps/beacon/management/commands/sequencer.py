@@ -3,6 +3,7 @@
 import signal
 import threading
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
@@ -19,6 +20,7 @@ from audit_chain.log.keys import NoteSigner
 from audit_chain.log.sealed_log import SealedLog
 
 RECONNECT_AFTER = 1.0  # seconds
+LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class Command(BaseCommand):
@@ -52,7 +54,7 @@ class Command(BaseCommand):
             with only_writer(stop) as held:
                 if held:
                     sequencer.run(stop)
-        except (OperationalError, InterfaceError) as problem:
+        except LOST as problem:
             self.stderr.write(f"the database does not answer ({type(problem).__name__}); trying again")
             connection.close()
             stop.wait(RECONNECT_AFTER)
