@@ -138,7 +138,14 @@ class Network:
         )
         if unready:
             lines = [f"{name} is not ready after {HEALTHY_WITHIN:.0f} s: {why}" for name, why in unready.items()]
-            raise LaunchError("\n".join([*lines, f"See the logs in {place.log_dir}."]))
+            lines += [f"\nThe end of {place.log_dir / name}.log:\n{self._log_end(name)}" for name in unready]
+            raise LaunchError("\n".join(lines))
+
+    def _log_end(self, name: str) -> str:
+        try:
+            return "\n".join((self._place.log_dir / f"{name}.log").read_text(errors="replace").splitlines()[-8:])
+        except FileNotFoundError:
+            return "(it has said nothing)"
 
     def _bootstrap(self) -> None:
         """Makes the demo network's members, accounts and documents, once; a start that was cut off goes on with it."""
