@@ -40,7 +40,7 @@ test: .venv/.development ## run all tests; ARGS="tests/core -k merkle" chooses
 lint: .venv/.development ## check style (ruff), types (mypy) and layers (import-linter)
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 fmt: .venv/.development ## format the code and sort its imports
 	@$(BIN)/ruff check --select I --fix --quiet $(CHECKED)
