@@ -1,17 +1,20 @@
 """Bearer tokens: who carries one acts for the token's organisation, in the token's role."""
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from typing import TYPE_CHECKING
+
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import ApiToken
 from apps.accounts.roles import Role
 from apps.accounts.selectors import token_find
 from apps.accounts.services import token_used
+
+if TYPE_CHECKING:  # The framework's views import this module by its settings: importing them here would be a circle.
+    from rest_framework.views import APIView
 
 SCHEME = "Bearer"
 
@@ -48,13 +51,5 @@ class TokenAuthentication(BaseAuthentication):
 class HasToken(BasePermission):
     message = "This takes a token: Authorization: Bearer ts_..."
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.auth, Actor)
-
-
-class TokenScheme(OpenApiAuthenticationExtension):
-    target_class = TokenAuthentication
-    name = "token"
-
-    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A token of the organisation, made by an owner."}

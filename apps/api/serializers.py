@@ -150,7 +150,7 @@ class Record(serializers.Serializer[Any]):
     original_name = serializers.CharField()
     original_size = serializers.IntegerField()
     disclosures = DisclosureMade(many=True)
-    fields_ = serializers.DictField(child=serializers.JSONField(), source="fields", help_text="By dotted name.")
+    fields_ = serializers.DictField(child=serializers.JSONField(), help_text="By dotted name.")
 
     def get_fields(self) -> dict[str, Any]:
         """`fields` is taken on a serializer, so it is named here."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from apps.accounts.actor import Actor
 from apps.accounts.errors import Conflict, NotFound, PortalError, TryLater, WrongInput
 from apps.accounts.roles import Role
+from apps.pools.errors import UnknownPool
 from apps.pools.registry import get_pool
 from data_pool.documents.errors import DocumentRefused
 from data_pool.errors import (
@@ -29,15 +30,17 @@ class PoolDamaged(PortalError):
 @contextmanager
 def own_pool(actor: Actor, needed: Role = Role.VIEWER) -> Iterator[Pool]:
     """The pool of the actor's organisation. Records of any other pool are, to this actor, not there."""
-    pool = get_pool(actor.pool(needed))
+    name = actor.pool(needed)
     try:
-        yield pool
+        yield get_pool(name)
     except PoolError as error:
         raise _in_our_words(error) from error
 
 
 def _in_our_words(error: PoolError) -> PortalError:
     match error:
+        case UnknownPool():
+            return TryLater("The pool is not ready yet.")
         case UnknownRecord():
             return NotFound("There is no such record.")
         case UnknownBatch():
