@@ -1,5 +1,6 @@
 """The pool as web pages, API and commands use it."""
 
+import time
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
@@ -63,6 +64,17 @@ class Pool:
         """Whether a staged file waits that no process is reading."""
         with self.setup.storage.claim(limit=1) as waiting:
             return bool(waiting)
+
+    def finish(self, batch: UUID, *, wait: float) -> None:
+        """Reads a batch to its end; where another worker has some of its files, looks again every `wait` seconds."""
+        while not self.batch(batch).done:
+            if self.process(batch=batch) == 0:
+                time.sleep(wait)
+
+    def has_staged(self) -> bool:
+        """Whether any file waits to be read."""
+        with self.setup.storage.transaction() as rows:
+            return rows.has_staged()
 
     def batch(self, batch: UUID) -> Batch:
         return imports.read_batch(self.setup, batch)

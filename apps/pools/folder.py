@@ -1,4 +1,6 @@
-"""What lies on disk for one pool: where its rows are and its two keys. Whoever has this folder has the pool.
+"""What lies on disk for one pool: where its rows are and its two keys.
+
+Whoever has this folder has the pool; whoever loses the wrapping key has lost its records.
 
 VAR_DIR/pools/<name>/pool.json       {"database_url": "postgresql://...", "origin": "tallystick.local/pool/<name>"}
 VAR_DIR/pools/<name>/signing.pem     signs the pool's log
@@ -11,7 +13,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.network.key_files import ed25519_key, write_durably
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from apps.network.errors import NetworkFileInvalid
+from apps.network.key_files import ed25519_key, read_key, write_durably
 from apps.pools.errors import PoolFolderInvalid, UnknownPool
 from audit_chain.beacon.names import is_name, pool_origin
 from audit_chain.encoding import from_base64, to_base64
@@ -39,10 +44,16 @@ class PoolFolder:
         return self._description.exists()
 
     def keys(self, network: str) -> PoolKeys:
-        """The pool's keys, made first where there are none."""
-        origin = pool_origin(network, self.name)
-        signer = NoteSigner(origin, ed25519_key(self.path / "signing.pem"))
-        return PoolKeys(self._wrapping_key(), signer)
+        """The pool's keys, made first where there is no pool yet.
+
+        A pool that is there has rows under its keys: a lost key is an error, never a reason to make another.
+        """
+        origin, path = pool_origin(network, self.name), self.path / "signing.pem"
+        try:
+            signing = read_key(path, Ed25519PrivateKey) if self.exists() else ed25519_key(path)
+        except NetworkFileInvalid as error:
+            raise PoolFolderInvalid(str(error)) from error
+        return PoolKeys(self._wrapping_key(), NoteSigner(origin, signing))
 
     def database_url(self, network: str) -> str:
         try:
@@ -70,7 +81,7 @@ class PoolFolder:
     def _wrapping_key(self) -> bytes:
         path = self.path / "wrapping.key"
         if not path.exists():
-            if self.exists():  # A pool that is there has encrypted rows: another key would only hide the loss.
+            if self.exists():
                 raise PoolFolderInvalid(f"{path} is missing: restore it; without it the pool cannot be read")
             draft = self.path / f".wrapping.key.{secrets.token_hex(8)}"
             write_durably(draft, to_base64(os.urandom(KEY_SIZE)).encode() + b"\n", mode=0o600)

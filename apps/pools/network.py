@@ -1,5 +1,6 @@
 """The other nodes as a pool's tasks reach them: one client of each per process."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -18,3 +19,8 @@ def beacon() -> BeaconClient:
 @cache
 def committee() -> Committee:
     return Committee.of(load(Path(settings.NETWORK_FILE)))
+
+
+# A forked worker must not speak on its parent's connections.
+os.register_at_fork(after_in_child=beacon.cache_clear)
+os.register_at_fork(after_in_child=committee.cache_clear)

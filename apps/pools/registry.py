@@ -1,5 +1,6 @@
 """The pools of this portal, opened once per process."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -8,20 +9,23 @@ from django.conf import settings
 from apps.network.network_file import load
 from apps.pools.errors import UnknownPool
 from apps.pools.folder import PoolFolder
+from audit_chain.beacon.names import is_name
 from data_pool.pool import Pool
 from data_pool.setup import Setup
 from data_pool.storage.postgres import PostgresStorage
 
-_opened: dict[str, Pool] = {}
+# By process: a forked worker opens its own, and leaves its parent's connections alone, even their closing.
+_opened: dict[tuple[int, str], Pool] = {}
 _lock = threading.Lock()
 
 
 def get_pool(name: str) -> Pool:
     """The pool of that name. UnknownPool where this portal hosts none."""
+    key = (os.getpid(), name)
     with _lock:
-        if name not in _opened:
-            _opened[name] = open_pool(PoolFolder.of(Path(settings.VAR_DIR), name))
-        return _opened[name]
+        if key not in _opened:
+            _opened[key] = open_pool(PoolFolder.of(Path(settings.VAR_DIR), name))
+        return _opened[key]
 
 
 def open_pool(folder: PoolFolder) -> Pool:
@@ -41,4 +45,12 @@ def open_pool(folder: PoolFolder) -> Pool:
 
 def pool_names() -> list[str]:
     """Every pool that this portal hosts, by name."""
-    return sorted(path.parent.name for path in (Path(settings.VAR_DIR) / "pools").glob("*/pool.json"))
+    names = (path.parent.name for path in (Path(settings.VAR_DIR) / "pools").glob("*/pool.json"))
+    return sorted(filter(is_name, names))
+
+
+def close_pools() -> None:
+    """Closes every connection of this process; the next `get_pool` opens its pool anew."""
+    with _lock:
+        for key in [key for key in _opened if key[0] == os.getpid()]:
+            _opened.pop(key).setup.storage.close()

@@ -91,6 +91,9 @@ class MemoryTransaction:
         rows = [row for row in self.scan(BatchRow) if before is None or row.id < before]
         return rows[::-1][:limit]
 
+    def has_staged(self) -> bool:
+        return any(not item.done for item in self.scan(ItemRow))
+
     def tally(self, batch: UUID) -> Tally:
         items = self.items(batch)
         return Tally(

@@ -76,6 +76,10 @@ class Transaction(Protocol):
         """The newest batches, newest first, that are older than `before`."""
         ...
 
+    def has_staged(self) -> bool:
+        """Whether any file waits to be read."""
+        ...
+
     def tally(self, batch: UUID) -> Tally: ...
 
     def items(self, batch: UUID, *, done: bool | None = None) -> list[ItemRow]:

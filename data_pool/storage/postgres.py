@@ -154,6 +154,9 @@ class PostgresTransaction:
         where = "WHERE %s::uuid IS NULL OR id < %s ORDER BY id DESC LIMIT %s"
         return self._many(BatchRow, where, before, before, limit)
 
+    def has_staged(self) -> bool:
+        return bool(self._rows("SELECT EXISTS (SELECT FROM import_item WHERE NOT done)")[0][0])
+
     def tally(self, batch: UUID) -> Tally:
         (row,) = self._rows(
             "SELECT count(*), count(*) FILTER (WHERE NOT done), coalesce(sum(accepted), 0)::bigint,"

@@ -1,7 +1,10 @@
-"""`manage.py import_documents`: files and folders into a pool, with one outcome for each document."""
+"""`manage.py import_documents`: files and folders into a pool, with one outcome for each document.
+
+refused: november/broken.xml: line 12, column 3: not well-formed
+northwind-parts: 4 accepted, 1 already there, 1 refused
+"""
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +12,9 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.network.errors import NetworkError
 from apps.pools.registry import get_pool
-from apps.pools.tasks import commit_pool
+from audit_chain.canonical import JSON
 from audit_chain.errors import AuditChainError
 from data_pool.imports import Item
 from data_pool.pool import Pool
@@ -19,7 +23,7 @@ from data_pool.staging import Upload
 BY = "command line"
 FILES_AT_ONCE = 500
 BYTES_AT_ONCE = 64 * 1024 * 1024
-LOOK_EVERY = 0.1  # seconds
+LOOK_EVERY = 0.1  # seconds, while a worker reads some of our files
 
 
 @dataclass(slots=True)
@@ -37,11 +41,14 @@ class Outcomes:
             case "duplicate":
                 self.duplicates.append({"file": str(path), "record": str(item.record_id)})
             case _:
-                reason = f"{item.where}: {item.reason}" if item.where else item.reason
-                self.refused.append({"file": str(path), "reason": reason})
+                self.refuse(path, f"{item.where}: {item.reason}" if item.where else item.reason)
+
+    def refuse(self, path: Path, reason: str) -> None:
+        self.refused.append({"file": str(path), "reason": reason})
 
     def to_json(self) -> str:
-        return json.dumps({"accepted": self.accepted, "duplicates": self.duplicates, "refused": self.refused})
+        outcomes = {"accepted": self.accepted, "duplicates": self.duplicates, "refused": self.refused}
+        return json.dumps(outcomes, ensure_ascii=False)
 
 
 class Command(BaseCommand):
@@ -68,14 +75,21 @@ class Command(BaseCommand):
         outcomes = Outcomes()
         try:
             opened, columns = get_pool(pool), _read_mapping(mapping)
-            for portion in _portions(files):
-                batch = opened.stage(_uploads(portion), by=BY, mapping=columns, replaces=replaces)
-                _finish(opened, batch)
-                for item in opened.every_item(batch):
-                    outcomes.add(portion[item.position[0]], item)
-        except (AuditChainError, OSError) as problem:
+            for portion in _portions(files, outcomes):
+                _import(opened, portion, outcomes, mapping=columns, replaces=replaces)
+        except (AuditChainError, NetworkError) as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(outcomes.to_json() if json else "\n".join(_words(outcomes, pool)))
+
+
+def _import(
+    pool: Pool, portion: Sequence[tuple[Path, Upload]], outcomes: Outcomes, *, mapping: JSON, replaces: UUID | None
+) -> None:
+    """Takes the files in. Sealing and anchoring are left to the workers, which look every second."""
+    batch = pool.stage((upload for _, upload in portion), by=BY, mapping=mapping, replaces=replaces)
+    pool.finish(batch, wait=LOOK_EVERY)
+    for item in pool.every_item(batch):
+        outcomes.add(portion[item.position[0]][0], item)
 
 
 def _walk(paths: Iterator[Path]) -> Iterator[Path]:
@@ -94,12 +108,17 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _portions(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
-    """The files in runs small enough to be staged at once."""
-    portion, size = list[Path](), 0
+def _portions(files: Sequence[Path], outcomes: Outcomes) -> Iterator[Sequence[tuple[Path, Upload]]]:
+    """The files in runs small enough to be held in memory and staged at once; one that cannot be read is refused."""
+    portion, size = list[tuple[Path, Upload]](), 0
     for file in files:
-        portion.append(file)
-        size += file.stat().st_size
+        try:
+            upload = Upload(name=file.name, data=file.read_bytes())
+        except OSError as problem:
+            outcomes.refuse(file, f"the file cannot be read ({problem.strerror})")
+            continue
+        portion.append((file, upload))
+        size += len(upload.data)
         if len(portion) == FILES_AT_ONCE or size >= BYTES_AT_ONCE:
             yield portion
             portion, size = [], 0
@@ -107,25 +126,12 @@ def _portions(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield portion
 
 
-def _uploads(files: Sequence[Path]) -> Iterator[Upload]:
-    return (Upload(name=file.name, data=file.read_bytes()) for file in files)
-
-
-def _finish(pool: Pool, batch: UUID) -> None:
-    """Returns when every file of the batch has been read, by this process or a worker that was faster."""
-    while not pool.batch(batch).done:
-        if pool.process(batch=batch):
-            commit_pool.delay(pool.name)
-        else:
-            time.sleep(LOOK_EVERY)
-    commit_pool.delay(pool.name)
-
-
-def _read_mapping(path: Path | None) -> object:
+def _read_mapping(path: Path | None) -> JSON:
     try:
-        return None if path is None else json.loads(path.read_bytes())
-    except ValueError as problem:
-        raise CommandError(f"{path} is not JSON: {problem}") from problem
+        mapping: JSON = None if path is None else json.loads(path.read_bytes())
+    except (OSError, ValueError) as problem:
+        raise CommandError(f"the mapping {path} cannot be read: {problem}") from problem
+    return mapping
 
 
 def _words(outcomes: Outcomes, pool: str) -> Iterator[str]:
