@@ -1,87 +1,116 @@
-"""One shape for everything that goes wrong: {"error": {"code", "message", "where"}}."""
+"""Every failure in one shape.
+
+    {"error": {"code": "wrong_input", "message": "Choose at least one field.", "where": "fields"}}
+
+`code` is for programs, `message` for people; `where` names the member of the request at fault, where there is one.
+"""
 
 import logging
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, JsonResponse
-from rest_framework import exceptions
+import psycopg
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, UnreadablePostError
+from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
-from apps.accounts.errors import PortalError, WrongInput
+from apps.accounts.errors import PortalError
 
 logger = logging.getLogger(__name__)
 
+CODES = {
+    400: "wrong_input",
+    401: "no_token",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
-class MalformedBody(WrongInput):
+
+class Malformed(PortalError):
+    """A request that cannot be read at all."""
+
     code = "malformed"
 
 
-# What the framework itself refuses, in our words.
-_CODES: dict[type[exceptions.APIException], str] = {
-    exceptions.NotAuthenticated: "not_authenticated",
-    exceptions.AuthenticationFailed: "not_authenticated",
-    exceptions.PermissionDenied: "not_allowed",
-    exceptions.NotFound: "not_found",
-    exceptions.MethodNotAllowed: "method_not_allowed",
-    exceptions.NotAcceptable: "not_acceptable",
-    exceptions.UnsupportedMediaType: "unsupported_media_type",
-    exceptions.Throttled: "too_many_requests",
-    exceptions.ParseError: "malformed",
-    exceptions.ValidationError: "wrong_input",
-}
+class TooLarge(PortalError):
+    code = "too_large"
+    status = 413
 
 
-def error_body(code: str, message: str, where: str | None = None) -> dict[str, dict[str, str]]:
-    body = {"code": code, "message": message}
-    if where is not None:
-        body["where"] = where
-    return {"error": body}
+@dataclass(frozen=True, slots=True)
+class Problem:
+    status: int
+    code: str
+    message: str
+    where: str | None = None
+
+    def to_json(self) -> dict[str, dict[str, str]]:
+        body = {"code": self.code, "message": self.message}
+        return {"error": body | ({"where": self.where} if self.where else {})}
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """The answer to a request that went wrong. A fault of ours is logged by its place: its message may hold a value."""
-    set_rollback()
+def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
+    """The answer to a request that failed, however it failed."""
+    problem = _problem(error)
+    return Response(problem.to_json(), status=problem.status, headers=_headers(error))
+
+
+def _problem(error: Exception) -> Problem:
     match error:
         case PortalError():
-            return Response(error_body(error.code, error.message, error.where), status=error.status)
-        case exceptions.ValidationError():
-            where, message = _first(error.detail)
-            return Response(error_body("wrong_input", message, where), status=error.status_code)
-        case exceptions.APIException():
-            headers = {}
-            if getattr(error, "auth_header", None):
-                headers["WWW-Authenticate"] = error.auth_header
-            if getattr(error, "wait", None):
-                headers["Retry-After"] = str(round(error.wait))
-            body = error_body(_CODES.get(type(error), "refused"), str(error.detail))
-            return Response(body, status=error.status_code, headers=headers)
+            return Problem(error.status, error.code, error.message, error.where)
+        case ValidationError():
+            return _wrong_input(error.detail)
+        case APIException():
+            code = "unknown_token" if error.get_codes() == "unknown_token" else CODES.get(error.status_code, "refused")
+            return Problem(error.status_code, code, str(error.detail))
         case Http404():
-            return Response(error_body("not_found", "There is nothing here."), status=404)
-        case PermissionDenied():
-            return Response(error_body("not_allowed", "This is not allowed."), status=403)
+            return Problem(404, CODES[404], "There is nothing here.")
+        case TooManyFilesSent() | TooManyFieldsSent():
+            return Problem(
+                413, CODES[413], f"At most {settings.DATA_UPLOAD_MAX_NUMBER_FILES:,} files come in one request."
+            )
         case RequestDataTooBig():
-            return Response(error_body("too_large", "The request is too large."), status=413)
-        case SuspiciousOperation():
-            return Response(error_body("malformed", "The request cannot be read."), status=400)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    logger.error("a request failed: %s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
-    return Response(error_body("internal", "Something went wrong on our side."), status=500)
+            return Problem(413, CODES[413], "The request is larger than any that is taken here.")
+        case SuspiciousOperation() | UnreadablePostError():
+            return Problem(400, Malformed.code, "The request cannot be read.")
+    if isinstance(error, DATABASE_AWAY):
+        return Problem(503, "try_later", "A database does not answer at the moment. Try again soon.")
+    _log_without_values(error)
+    return Problem(500, "internal", "Something failed here; the operator can see where.")
 
 
-def not_found(request: HttpRequest, *_: object, **__: object) -> JsonResponse:
-    """What answers below /api/v1/ where nothing is."""
-    return JsonResponse(error_body("not_found", "There is nothing at this address."), status=404)
+def _wrong_input(detail: Any) -> Problem:
+    """The first of what a serializer found, and where."""
+    path = list[str]()
+    while isinstance(detail, dict | list):
+        # A list holds either messages or what is wrong with each item of a list in the request, nothing for good ones.
+        pairs = detail.items() if isinstance(detail, dict) else enumerate(detail)
+        key, detail = next((key, inner) for key, inner in pairs if inner)
+        if isinstance(detail, dict | list) and key != "non_field_errors":
+            path.append(str(key))
+    return Problem(400, CODES[400], str(detail), ".".join(path) or None)
 
 
-def _first(detail: Any, where: str | None = None) -> tuple[str | None, str]:
-    """The first of a serializer's complaints and the member it is about."""
-    if isinstance(detail, dict) and detail:
-        name, inner = next(iter(detail.items()))
-        here = None if name == "non_field_errors" else str(name)
-        return _first(inner, f"{where}.{here}" if where and here else here or where)
-    if isinstance(detail, list) and detail:
-        return _first(detail[0], where)
-    return where, str(detail) if detail else "The request is not complete."
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, Throttled) and error.wait is not None:
+        return {"Retry-After": str(max(1, round(error.wait)))}
+    authenticate = getattr(error, "auth_header", None)
+    return {"WWW-Authenticate": authenticate} if authenticate else {}
+
+
+def _log_without_values(error: Exception) -> None:
+    """Where it happened, but not the message, which may repeat what somebody sent."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s\n%s", type(error).__name__, frames)

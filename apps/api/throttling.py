@@ -1,29 +1,29 @@
-"""How often one caller may ask: counted by token, and by network address for those without one."""
+"""How often somebody may ask: counted by token, and by network address where there is none.
 
-from typing import TYPE_CHECKING
+Each web process counts for itself, unless CACHE_URL names a cache that they share.
+"""
+
+from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-
-from apps.api.authentication import Program
-
-if TYPE_CHECKING:  # The framework's views import this module by its settings: importing them here would be a circle.
-    from rest_framework.views import APIView
 
 
 class TokenThrottle(SimpleRateThrottle):
     scope = "token"
 
-    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
-        if not isinstance(request.user, Program):
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        if request.auth is None:
             return None
-        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+        return self.cache_format % {"scope": self.scope, "ident": request.auth.pk}
 
 
-class StrangerThrottle(SimpleRateThrottle):
-    scope = "stranger"
+class AddressThrottle(SimpleRateThrottle):
+    """For requests without a token, or with one that is none."""
 
-    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
-        if isinstance(request.user, Program):
+    scope = "address"
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        if request.auth is not None:
             return None
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

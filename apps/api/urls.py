@@ -1,31 +1,55 @@
-"""What stands under /api/v1/."""
+"""What stands under /api/v1/. Addresses carry identifiers only: no file name, number, partner or digest."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
-from apps.api import views
-from apps.api.errors import not_found
+from apps.api.views.base import NothingHere
+from apps.api.views.bundles import BundleFileView, BundleView, GivenView, InboxView, VerifyView
+from apps.api.views.chain import NetworkView, PoolsView
+from apps.api.views.description import DescriptionView
+from apps.api.views.disclosures import DisclosuresView
+from apps.api.views.evidence import DepositsView, EvidenceProofView, EvidenceView, OriginalDepositView
+from apps.api.views.imports import ImportsView, ImportView, ItemsView
+from apps.api.views.organisations import MeView, RecipientsView
+from apps.api.views.records import (
+    OriginalView,
+    PoolView,
+    RecordSearchView,
+    RecordsView,
+    RecordView,
+    ReplacementView,
+)
 
 app_name = "api"
 
 urlpatterns = [
-    path("imports", views.Imports.as_view(), name="imports"),
-    path("imports/<uuid:import_id>", views.Import.as_view(), name="import"),
-    path("records", views.Records.as_view(), name="records"),
-    path("records/search", views.RecordSearch.as_view(), name="search"),
-    path("records/<uuid:record_id>", views.Record.as_view(), name="record"),
-    path("records/<uuid:record_id>/original", views.Original.as_view(), name="original"),
-    path("records/<uuid:record_id>/replacement", views.Replacement.as_view(), name="replacement"),
-    path("records/<uuid:record_id>/disclosures", views.Disclosures.as_view(), name="disclosures"),
-    path("inbox", views.Inbox.as_view(), name="inbox"),
-    path("given", views.Given.as_view(), name="given"),
-    path("bundles/<uuid:share_id>", views.Bundle.as_view(), name="bundle"),
-    path("bundles/<uuid:share_id>/file", views.BundleFile.as_view(), name="bundle-file"),
-    path("verify", views.Verify.as_view(), name="verify"),
-    path("policy", views.Policy.as_view(), name="policy"),
-    path("evidence", views.Evidence.as_view(), name="evidence"),
-    path("evidence/lookup", views.EvidenceLookup.as_view(), name="evidence-lookup"),
-    path("evidence/proof", views.EvidenceProof.as_view(), name="evidence-proof"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"", not_found),
+    # Anybody
+    path("schema/", DescriptionView.as_view(), name="schema"),
+    path("verify", VerifyView.as_view(), name="verify"),
+    path("evidence", EvidenceView.as_view(), name="evidence"),
+    path("evidence/proof", EvidenceProofView.as_view(), name="evidence-proof"),
+    # The organisation
+    path("me", MeView.as_view(), name="me"),
+    path("recipients", RecipientsView.as_view(), name="recipients"),
+    # The organisation's own pool
+    path("pool", PoolView.as_view(), name="pool"),
+    path("imports", ImportsView.as_view(), name="imports"),
+    path("imports/<uuid:import_id>", ImportView.as_view(), name="import"),
+    path("imports/<uuid:import_id>/items", ItemsView.as_view(), name="import-items"),
+    path("records", RecordsView.as_view(), name="records"),
+    path("records/search", RecordSearchView.as_view(), name="record-search"),
+    path("records/<uuid:record_id>", RecordView.as_view(), name="record"),
+    path("records/<uuid:record_id>/original", OriginalView.as_view(), name="original"),
+    path("records/<uuid:record_id>/replacement", ReplacementView.as_view(), name="replacement"),
+    path("records/<uuid:record_id>/disclosures", DisclosuresView.as_view(), name="disclosures"),
+    path("records/<uuid:record_id>/deposit", OriginalDepositView.as_view(), name="original-deposit"),
+    # Between organisations
+    path("inbox", InboxView.as_view(), name="inbox"),
+    path("given", GivenView.as_view(), name="given"),
+    path("bundles/<uuid:share_id>", BundleView.as_view(), name="bundle"),
+    path("bundles/<uuid:share_id>/file", BundleFileView.as_view(), name="bundle-file"),
+    path("evidence/deposits", DepositsView.as_view(), name="evidence-deposits"),
+    # The shared chain
+    path("network", NetworkView.as_view(), name="network"),
+    path("pools", PoolsView.as_view(), name="pools"),
+    re_path(r"", NothingHere.as_view(), name="nothing"),
 ]

@@ -131,25 +131,27 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES
 DATA_UPLOAD_MAX_NUMBER_FILES = 2000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
+# Requests of the API are counted here. Without CACHE_URL each web process counts by itself.
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=20000")}
+
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["apps.api.parsers.StrictJSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["apps.api.authentication.HasToken"],
-    "DEFAULT_THROTTLE_CLASSES": ["apps.api.throttling.TokenThrottle", "apps.api.throttling.StrangerThrottle"],
-    # Counted by each web process on its own.
-    "DEFAULT_THROTTLE_RATES": {"token": "1200/min", "stranger": "120/min"},
-    "EXCEPTION_HANDLER": "apps.api.errors.exception_handler",
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.permissions.HasToken"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.api.throttling.TokenThrottle", "apps.api.throttling.AddressThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"token": "1200/min", "address": "120/min"},
+    "NUM_PROXIES": env.int("PROXIES", default=0),  # in front of the portal, whose X-Forwarded-For is believed
+    "DEFAULT_PARSER_CLASSES": ["apps.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "apps.api.schema.Schema",
+    "EXCEPTION_HANDLER": "apps.api.errors.answer_error",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tallystick",
     "VERSION": "1",
     "DESCRIPTION": "Import records, share chosen fields with proof, verify, deposit evidence. All times are UTC.",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1/",
-    "ENUM_NAME_OVERRIDES": {"State": "apps.api.serializers.STATES", "Outcome": "apps.api.serializers.OUTCOMES"},
+    "COMPONENT_SPLIT_REQUEST": True,
 }

@@ -1,0 +1,1 @@
+"""What goes in and comes out, as it stands in the OpenAPI description."""
