@@ -15,7 +15,7 @@ database, in streams.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -294,16 +294,18 @@ def _check_imports(setup: Setup, rows: Transaction, findings: Findings) -> None:
     for item in rows.scan(ItemRow):
         where = f"import_item {item.batch} {item.position}"
         _open(setup, findings, item, where)
-        own = outcomes.take(item)
-        for outcome in own:
-            _open(setup, findings, outcome, f"import_outcome {item.batch} {item.position} {outcome.part}")
-        kinds = Counter(outcome.outcome for outcome in own)
+        kinds: Counter[str] = Counter()
+        for outcome in outcomes.take_to(item):
+            _open(setup, findings, outcome, f"import_outcome {outcome.batch} {outcome.position} {outcome.part}")
+            kinds[outcome.outcome] += 1
         counts = (kinds["accepted"], kinds["duplicate"], kinds["refused"])
         if counts != (item.accepted, item.duplicates, item.refused):
             findings.add(where, "does not count its outcomes", expected=counts, got="others")
         if item.position != files[item.batch]:
             findings.add(where, "is not the next file", expected=files[item.batch], got=item.position)
         files[item.batch] += 1
+    for outcome in outcomes.take_to(None):
+        findings.add(f"import_outcome {outcome.batch} {outcome.position} {outcome.part}", "belongs to no file")
     for batch in rows.scan(BatchRow):
         _open(setup, findings, batch, f"import_batch {batch.id}")
         if files[batch.id] != batch.files:
@@ -318,12 +320,11 @@ class _ByItem:
         self._outcomes = outcomes
         self._next = next(outcomes, None)
 
-    def take(self, item: ItemRow) -> Sequence[OutcomeRow]:
-        own = []
-        while self._next and (self._next.batch, self._next.position) == (item.batch, item.position):
-            own.append(self._next)
+    def take_to(self, item: ItemRow | None) -> Iterator[OutcomeRow]:
+        """The outcomes up to this file's last, or all that are left."""
+        while (row := self._next) and (item is None or (row.batch, row.position) <= (item.batch, item.position)):
             self._next = next(self._outcomes, None)
-        return own
+            yield row
 
 
 # The beacon's word
