@@ -37,6 +37,7 @@ from data_pool.documents.limits import Limits
 from data_pool.documents.values import to_printable
 from data_pool.documents.vocabulary import TAX_CURRENCY_AMOUNT, ValueType, money_fields, to_value, to_value_type
 
+MAX_LINE: Final = 1_000_000  # characters
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -77,7 +78,7 @@ def read_table(data: bytes, mapping: CsvMapping, limits: Limits) -> Table:
     """Header and rows as texts; rows without any text are left out."""
     text = _decode(data, mapping)
     delimiter = mapping.delimiter or _find_delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines_of(text), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     header: list[str] | None = None
     try:
@@ -109,6 +110,13 @@ def _decode(data: bytes, mapping: CsvMapping) -> str:
     if "\x00" in text:
         raise DocumentRefused("not a text file", place=Place(line=text.count("\n", 0, text.index("\x00")) + 1))
     return text
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > MAX_LINE:
+            raise DocumentRefused("a line is too long", place=Place(line=number), expected=f"at most {MAX_LINE}")
+        yield line
 
 
 def _find_delimiter(text: str) -> str:

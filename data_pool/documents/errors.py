@@ -43,11 +43,18 @@ def show_name(name: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in name[:_SHOWN])
 
 
+def _compose(reason: str, expected: object, got: object) -> str:
+    """The reason with what was expected and what was got, as far as they are known."""
+    parts = [expected is not None and f"expected {expected}", got is not None and f"got {got}"]
+    details = ", ".join(part for part in parts if part)
+    return f"{reason}: {details}" if details else reason
+
+
 class DocumentRefused(PoolError):
     """The file as a whole is not taken; `reason` says why, `where` where (empty if nowhere in particular)."""
 
     def __init__(self, reason: str, *, place: Place = NOWHERE, expected: object = None, got: object = None) -> None:
-        super().__init__(reason, expected=expected, got=got)
+        super().__init__(_compose(reason, expected, got))
         self.reason = str(self)
         self.place = place
 
@@ -60,7 +67,7 @@ class FieldRefused(PoolError):
     """One value is not what its field takes. The reader that meets it knows the place and turns it into a refusal."""
 
     def __init__(self, reason: str, *, field: str | None = None, expected: object = None, got: object = None) -> None:
-        super().__init__(reason, expected=expected, got=got)
+        super().__init__(_compose(reason, expected, got))
         self.field = field
 
 

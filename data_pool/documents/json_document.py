@@ -8,12 +8,13 @@ Numbers are integers. An amount is an integer in minor units (119000) or decimal
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn, TypeAlias
 
 from audit_chain.canonical import MAX_INTEGER
 from audit_chain.errors import MalformedField
-from audit_chain.records.fields import flatten
+from audit_chain.records.fields import MAX_FIELDS, flatten
 from data_pool.documents.document import KINDS, Document, Fields, Node, Refusal, Value, complete
 from data_pool.documents.errors import NOWHERE, DocumentRefused, FieldRefused, Place, show_name
 from data_pool.documents.limits import Limits
@@ -36,7 +37,9 @@ _CURRENCY_NAMES: Final = ("currency", "tax_currency")
 
 
 def looks_like_json(data: bytes) -> bool:
-    return data.removeprefix(_BOM).lstrip(b" \t\r\n")[:1] in (b"{", b"[")
+    """Whether the first character opens an object or an array, also in UTF-16, which is then refused as such."""
+    start = data[:256].removeprefix(_BOM).lstrip(b"\xff\xfe").replace(b"\x00", b"")
+    return start.lstrip(b" \t\r\n")[:1] in (b"{", b"[")
 
 
 def read_json(data: bytes, limits: Limits) -> Iterator[Document | Refusal]:
@@ -94,8 +97,7 @@ def _refuse_depth(body: bytes, limits: Limits) -> None:
 def _to_object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise DocumentRefused("a name stands twice in one object", place=Place(field=show_name(twice)))
     return members
 
@@ -144,6 +146,7 @@ def _read_object(item: Mapping[str, JSON], place: Place) -> Document:
         raise FieldRefused("the document does not say its kind", field="kind", expected=expected)
     for name in RESERVED & item.keys():
         raise FieldRefused("this name is the pool's own", field=name)
+    _refuse_many_fields(item)
     fields = _to_fields(item, "", {})
     complete(kind, fields)
     try:
@@ -151,6 +154,19 @@ def _read_object(item: Mapping[str, JSON], place: Place) -> Document:
     except MalformedField as error:
         raise FieldRefused(str(error)) from None
     return Document(kind=kind, fields=fields, place=place)
+
+
+def _refuse_many_fields(item: Mapping[str, JSON]) -> None:
+    """Counts values before any is converted."""
+    count = 0
+    waiting: list[JSON] = [dict(item)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+        if count > 2 * MAX_FIELDS:  # objects and arrays counted too
+            raise FieldRefused("the document has too many fields", expected=f"at most {MAX_FIELDS}")
 
 
 def _to_fields(item: Mapping[str, JSON], prefix: str, currencies: Mapping[str, JSON]) -> Fields:

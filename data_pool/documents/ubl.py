@@ -15,6 +15,7 @@ from data_pool.documents.xml_rules import (
     Rule,
     Shape,
     append,
+    attributes_of,
     content_of,
     date,
     decimal,
@@ -60,7 +61,7 @@ def _shape(leaves: Mapping[str, Rule], aggregates: Mapping[str, Rule] | None = N
 
 def _currency_of(element: Element, reading: Reading) -> str:
     currency = ""
-    for attribute, value in element.items():
+    for attribute, value in attributes_of(element):
         if attribute == "currencyID":
             currency = value
         else:
@@ -116,7 +117,7 @@ def _tax_scheme(name: str) -> Rule:
 
     def rule(element: Element, fields: Fields, reading: Reading) -> None:
         scheme = element.find(_CBC + "ID")
-        if len(element) != 1 or scheme is None or scheme.items() or content_of(scheme) != _VAT:
+        if len(element) != 1 or scheme is None or attributes_of(scheme) or content_of(scheme) != _VAT:
             read_children(element, shape, fields, reading)
 
     return rule

@@ -12,7 +12,7 @@ occurs again is refused, because nobody could say which one counts.
 
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from audit_chain.records.fields import MAX_FIELDS
@@ -21,6 +21,7 @@ from data_pool.documents.errors import DocumentRefused, FieldRefused, Place
 from data_pool.documents.values import to_date, to_decimal, to_text
 from data_pool.documents.xml_source import Element, Paths, local_name
 
+MAX_ATTRIBUTES: Final = 100  # of one element; UBL's have eight
 _NO_ATTRIBUTES: Final[Mapping[str, str]] = {}
 
 
@@ -53,7 +54,7 @@ class Reading:
                 self._keep_value(inner, self.paths.of(inner), text)
             if inner is not element:
                 refuse_stray_text(inner, inner.tail)
-            for name, value in inner.items():
+            for name, value in attributes_of(inner):
                 self.keep_attribute(inner, name, value)
 
     def keep_attribute(self, element: Element, name: str, value: str) -> None:
@@ -94,6 +95,9 @@ Shape: TypeAlias = Mapping[str, Rule]
 def read_children(element: Element, shape: Shape, fields: Fields, reading: Reading) -> None:
     if element.text:
         refuse_stray_text(element, element.text)
+    if element.keys() and element.getparent() is not None:  # the root's say where its schema is
+        for name, value in attributes_of(element):
+            reading.keep_attribute(element, name, value)
     for child in element[:]:
         rule = shape.get(child.tag)
         if rule is None:
@@ -126,7 +130,7 @@ def leaf(
             fields[name] = convert(text)
         except FieldRefused as error:
             raise refused(element, error) from None
-        for attribute, value in element.items():
+        for attribute, value in attributes_of(element):
             if attribute in attributes and (value := value.strip()):
                 fields[attributes[attribute]] = checked(element, value)
             else:
@@ -157,7 +161,7 @@ def texts(name: str) -> Rule:
     def rule(element: Element, fields: Fields, reading: Reading) -> None:
         if value := content_of(element):
             append(fields, name, checked(element, value))
-        for attribute, value in element.items():
+        for attribute, value in attributes_of(element):
             reading.keep_attribute(element, attribute, value)
 
     return rule
@@ -170,7 +174,7 @@ def nothing(element: Element, fields: Fields, reading: Reading) -> None:
 def embedded_file(element: Element, fields: Fields, reading: Reading) -> None:
     """The description of a file in the document; the file itself is among the attachments."""
     data = _from_base64(element)
-    for attribute, value in element.items():
+    for attribute, value in attributes_of(element):
         if attribute == "filename" and value:
             fields["name"] = checked(element, value)
         elif attribute == "mimeCode" and value:
@@ -253,7 +257,9 @@ def nested(name: str, shape: Shape, *, depth: int) -> Rule:
     def rule(element: Element, fields: Fields, reading: Reading) -> None:
         reading.depth += 1
         if reading.depth > depth:
-            raise DocumentRefused(f"{name} stand too deep in {name}", place=place_of(element), expected=depth)
+            raise DocumentRefused(
+                f"{name} stand too deep in {name}", place=place_of(element), expected=f"at most {depth} times"
+            )
         read_one(element, fields, reading)
         reading.depth -= 1
 
@@ -274,6 +280,17 @@ def find_text(element: Element, path: str) -> str:
     """The text of the leaf at `path` below `element`, "" if there is none."""
     found = element.find(path)
     return "" if found is None else content_of(found)
+
+
+def attributes_of(element: Element) -> Sequence[tuple[str, str]]:
+    """Names and values; refuses more than any real element has, because lxml's time grows with their square."""
+    names = element.keys()
+    if not names:
+        return ()
+    if len(names) > MAX_ATTRIBUTES:
+        expected = f"at most {MAX_ATTRIBUTES}"
+        raise DocumentRefused("too many attributes", place=place_of(element), expected=expected, got=len(names))
+    return element.items()
 
 
 def put(element: Element, fields: Fields, name: str, value: Node) -> None:

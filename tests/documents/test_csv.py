@@ -175,6 +175,10 @@ def test_empty_rows_and_surrounding_spaces_say_nothing() -> None:
     assert [document.fields["number"] for document in documents_of(read(text))] == ["INV-1", "INV-2"]
 
 
+def test_a_line_longer_than_any_table_has_is_refused() -> None:
+    assert "line is too long" in refusal(TABLE + "a," * 600_000).reason
+
+
 def test_more_rows_than_the_limit_are_refused() -> None:
     assert "too long" in refusal(TABLE, limits=Limits(documents=1)).reason
 

@@ -149,6 +149,8 @@ def test_a_member_that_its_name_does_not_allow_is_refused_with_its_name(members:
         (b"[]", "no document"),
         (b"{}", "kind"),
         (b'{"kind": "order", "a": ' + b"[" * 100 + b"1" + b"]" * 100 + b"}", "too deep"),
+        (b'{"kind": "order", "a": [' + b"1," * 200_000 + b"1]}", "too many fields"),
+        ('{"kind": "order", "a": "é"}'.encode("utf-16"), "UTF-8"),
         (b"[" * 100_000, "too deep"),
         (b'{"a":' * 100_000, "too deep"),
     ],

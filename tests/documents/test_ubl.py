@@ -133,6 +133,18 @@ def test_an_extension_of_another_namespace_is_kept() -> None:
     ]
 
 
+def test_an_attribute_where_ubl_has_none_is_kept() -> None:
+    fields = read_one(spoiled(INVOICE, "<cac:Item>", '<cac:Item origin="x">')).fields
+
+    assert fields["other"] == [{"path": "InvoiceLine/Item@origin", "value": "x"}]
+
+
+def test_an_element_of_very_many_attributes_is_refused() -> None:
+    attributes = " ".join(f'a{number}="b"' for number in range(200_000))
+
+    assert "too many attributes" in refusal(spoiled(INVOICE, "<cbc:Note>", f"<cbc:Note {attributes}>")).reason
+
+
 def test_what_en_16931_has_once_and_ubl_again_is_kept_from_the_second_on() -> None:
     terms = "<cac:PaymentTerms><cbc:Note>{}</cbc:Note></cac:PaymentTerms>"
     new = terms.format("30 days") + terms.format("Late interest applies") + "<cac:TaxTotal>"
