@@ -29,7 +29,6 @@ CODES = {
     403: "not_allowed",
     404: "not_found",
     405: "method_not_allowed",
-    406: "not_acceptable",
     413: "too_large",
     415: "unsupported_media_type",
     429: "too_many_requests",

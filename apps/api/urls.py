@@ -4,10 +4,10 @@ from django.urls import path, re_path
 
 from apps.api.views.base import NothingHere
 from apps.api.views.bundles import BundleFileView, BundleView, GivenView, InboxView, VerifyView
-from apps.api.views.chain import NetworkView, PoolsView
+from apps.api.views.chain import NetworkView, PolicyView, PoolsView
 from apps.api.views.description import DescriptionView
 from apps.api.views.disclosures import DisclosuresView
-from apps.api.views.evidence import DepositsView, EvidenceProofView, EvidenceView, OriginalDepositView
+from apps.api.views.evidence import EvidenceProofView, EvidenceView, LookupView, OriginalDepositView
 from apps.api.views.imports import ImportsView, ImportView, ItemsView
 from apps.api.views.organisations import MeView, RecipientsView
 from apps.api.views.records import (
@@ -25,7 +25,8 @@ urlpatterns = [
     # Anybody
     path("schema/", DescriptionView.as_view(), name="schema"),
     path("verify", VerifyView.as_view(), name="verify"),
-    path("evidence", EvidenceView.as_view(), name="evidence"),
+    path("policy", PolicyView.as_view(), name="policy"),
+    path("evidence/lookup", LookupView.as_view(), name="evidence-lookup"),
     path("evidence/proof", EvidenceProofView.as_view(), name="evidence-proof"),
     # The organisation
     path("me", MeView.as_view(), name="me"),
@@ -47,7 +48,7 @@ urlpatterns = [
     path("given", GivenView.as_view(), name="given"),
     path("bundles/<uuid:share_id>", BundleView.as_view(), name="bundle"),
     path("bundles/<uuid:share_id>/file", BundleFileView.as_view(), name="bundle-file"),
-    path("evidence/deposits", DepositsView.as_view(), name="evidence-deposits"),
+    path("evidence", EvidenceView.as_view(), name="evidence"),
     # The shared chain
     path("network", NetworkView.as_view(), name="network"),
     path("pools", PoolsView.as_view(), name="pools"),

@@ -39,7 +39,6 @@ class Network(Answer):
     final_size = serializers.IntegerField(help_text="As far as enough validators have signed.")
     head = Block(allow_null=True, help_text="The newest block.")
     validators = Validator(many=True)
-    trust_policy = serializers.CharField(help_text="What it takes, besides a bundle, to verify without this portal.")
 
 
 class Crosslink(Answer):

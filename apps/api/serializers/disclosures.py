@@ -6,7 +6,7 @@ from apps.api.serializers.base import Answer, Body
 from audit_chain.records.fields import MAX_FIELDS, MAX_NAME_LENGTH
 
 
-class DisclosureRequest(Body):
+class Disclose(Body):
     fields = serializers.ListField(
         child=serializers.CharField(max_length=MAX_NAME_LENGTH, trim_whitespace=False),
         min_length=1,

@@ -11,7 +11,7 @@ class Fingerprint(Body):
     sha256 = serializers.CharField(max_length=200, help_text="64 hexadecimal digits.")
 
 
-class ProofRequest(Fingerprint):
+class Prove(Fingerprint):
     index = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER, help_text="As the look-up told it.")
 
 

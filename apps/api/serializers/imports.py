@@ -65,3 +65,7 @@ class Item(Answer):
 class Items(Answer):
     items = Item(many=True)
     next = serializers.CharField(allow_null=True)
+
+
+class ImportWithItems(Import, Items):
+    """The import and the first page of its items."""

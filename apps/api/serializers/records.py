@@ -9,7 +9,7 @@ from audit_chain.canonical import MAX_INTEGER
 from data_pool.documents.document import KINDS
 from data_pool.life import Stage
 
-STAGES = [stage.value for stage in Stage]
+STATES = [stage.value for stage in Stage]
 
 
 class RecordSearch(PageQuery):
@@ -26,7 +26,7 @@ class RecordSearch(PageQuery):
     date_from = serializers.DateField(required=False, help_text="Of issue.")
     date_to = serializers.DateField(required=False)
     kind = serializers.ChoiceField(required=False, choices=sorted(KINDS))
-    stage = serializers.ChoiceField(required=False, choices=STAGES)
+    state = serializers.ChoiceField(required=False, choices=STATES)
 
 
 class RecordSummary(Answer):
@@ -39,7 +39,7 @@ class RecordSummary(Answer):
     issue_date = serializers.CharField()
     amount = serializers.IntegerField(allow_null=True, help_text="Payable, in minor units of the currency.")
     currency = serializers.CharField()
-    stage = serializers.ChoiceField(choices=STAGES, source="life")
+    state = serializers.ChoiceField(choices=STATES, source="life")
     superseded = serializers.BooleanField()
     flagged = serializers.BooleanField(help_text="Another record has the same seller and number.")
 
@@ -54,7 +54,7 @@ class Records(Answer):
 class Life(Answer):
     """How far the record has come, and when it got there."""
 
-    stage = serializers.ChoiceField(choices=STAGES)
+    state = serializers.ChoiceField(choices=STATES, source="stage")
     stored = serializers.DateTimeField()
     sealed = serializers.DateTimeField(allow_null=True)
     anchored = serializers.DateTimeField(allow_null=True)

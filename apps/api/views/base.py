@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponseBase
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
@@ -19,7 +20,7 @@ class OpenView(APIView):
     """Answers anybody."""
 
     http_method_names: ClassVar = ["get", "head", "post"]
-    permission_classes: ClassVar = []
+    permission_classes: ClassVar = [AllowAny]
     body_limit = MEBIBYTE  # bytes of JSON
 
     def perform_authentication(self, request: Request) -> None:

@@ -6,4 +6,4 @@ from apps.api.views.base import OpenView
 
 
 class DescriptionView(OpenView, SpectacularJSONAPIView):
-    permission_classes = []
+    """For anybody."""

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.accounts.errors import WrongInput
 from apps.api.downloads import download_bundle
-from apps.api.serializers.disclosures import DisclosureRequest, Disclosures
+from apps.api.serializers.disclosures import Disclose, Disclosures
 from apps.api.views.base import MemberView
 from apps.exchange.records import record_disclose, record_get, record_share
 
@@ -35,11 +35,11 @@ class DisclosuresView(MemberView):
         "`Location` names it. With an `Idempotency-Key`, a repetition answers with the first request's bundle and "
         "shares nothing again. Before the record is final the answer is 409, `not_final_yet`.",
         parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
-        request=DisclosureRequest,
+        request=Disclose,
         responses={(201, "application/json"): OpenApiTypes.BINARY},
     )
     def post(self, request: Request, record_id: UUID) -> HttpResponse:
-        asked = self.read_body(DisclosureRequest)
+        asked = self.read_body(Disclose)
         names, recipient = asked["fields"], asked["recipient"]
         name = f"proof-{str(record_id)[:8]}.json"
         if recipient is None:

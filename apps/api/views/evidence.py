@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.downloads import download_bundle
-from apps.api.serializers.evidence import Deposit, Findings, Fingerprint, ProofRequest
+from apps.api.serializers.evidence import Deposit, Findings, Fingerprint, Prove
 from apps.api.views.base import MemberView, OpenView
 from apps.exchange.evidence import digest_read, evidence_deposit, evidence_find, evidence_proof
 from apps.exchange.records import original_deposit
@@ -20,9 +20,9 @@ FOR_EVER = (
 )
 
 
-class EvidenceView(OpenView):
+class LookupView(OpenView):
     @extend_schema(
-        operation_id="evidence_find",
+        operation_id="evidence_lookup",
         summary="Every deposit of a file, the earliest first",
         request=Fingerprint,
         responses=Findings,
@@ -37,17 +37,17 @@ class EvidenceProofView(OpenView):
         operation_id="evidence_proof",
         summary="The bundle that proves a deposit",
         description="Before the deposit is final the answer is 409, `not_final_yet`.",
-        request=ProofRequest,
+        request=Prove,
         responses={(200, "application/json"): OpenApiTypes.BINARY},
     )
     def post(self, request: Request) -> HttpResponse:
-        asked = self.read_body(ProofRequest)
+        asked = self.read_body(Prove)
         digest = digest_read(asked["sha256"])
         bundle = evidence_proof(digest=digest, index=asked["index"])
         return download_bundle(bundle, name=f"evidence-{digest.hex()[:8]}.json")
 
 
-class DepositsView(MemberView):
+class EvidenceView(MemberView):
     @extend_schema(
         operation_id="evidence_deposit",
         summary="Deposit a file's digest as evidence",

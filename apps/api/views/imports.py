@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api.paging import PageQuery, cursor_read, page_cut
+from apps.api.paging import PAGE, PageQuery, cursor_read, page_cut
 from apps.api.parsers import MultiPartParser, RawJSONParser, json_read
-from apps.api.serializers.imports import Import, ImportForm, ImportQuery, Imports, ItemQuery, Items
+from apps.api.serializers.imports import Import, ImportForm, ImportQuery, Imports, ImportWithItems, ItemQuery, Items
 from apps.api.views.base import MemberView
 from apps.exchange.imports import import_get, import_items, import_stage, imports_list
 from apps.exchange.tables import mapping_read
@@ -61,9 +61,13 @@ class ImportsView(MemberView):
 
 
 class ImportView(MemberView):
-    @extend_schema(operation_id="imports_read", summary="How an import goes", responses=Import)
+    @extend_schema(
+        operation_id="imports_read", summary="How an import goes, and its first items", responses=ImportWithItems
+    )
     def get(self, request: Request, import_id: UUID) -> Response:
-        return Response(Import(import_get(actor=self.actor, import_id=import_id)).data)
+        batch = import_get(actor=self.actor, import_id=import_id)
+        items = import_items(actor=self.actor, import_id=import_id, limit=PAGE + 1)
+        return Response({**Import(batch).data, **Items(page_cut(items, PAGE, _place_of_item)).data})
 
 
 class ItemsView(MemberView):

@@ -41,8 +41,8 @@ class RecordsView(MemberView):
     def answer_page(self, asked: dict[str, Any]) -> Response:
         before, limit = cursor_read(asked, _index), asked.pop("limit")
         asked.pop("cursor", None)
-        stage = asked.pop("stage", None)
-        query = RecordQuery(life=Stage(stage) if stage else None, **asked)
+        state = asked.pop("state", None)
+        query = RecordQuery(life=Stage(state) if state else None, **asked)
         page = records_find(actor=self.actor, query=query, before=before, limit=limit)
         return Response(Records(page).data)
 
@@ -82,12 +82,12 @@ class ReplacementView(MemberView):
         summary="Declare the record the new version of an older one",
         description="This stands in the pool's log and cannot be taken back.",
         request=Replacement,
-        responses=Record,
+        responses={204: None},
     )
     def post(self, request: Request, record_id: UUID) -> Response:
         older = self.read_body(Replacement)["replaces"]
         version_declare(actor=self.actor, newer=record_id, older=older)
-        return Response(Record(record_get(actor=self.actor, record_id=record_id)).data)
+        return Response(status=204)
 
 
 def _index(text: str) -> int:
