@@ -9,6 +9,7 @@ from audit_chain.canonical import JSON
 from audit_chain.log.sealed_log import Seal
 from data_pool import (
     anchoring,
+    attesting,
     disclosure,
     fsck,
     imports,
@@ -20,6 +21,7 @@ from data_pool import (
     staging,
     status,
 )
+from data_pool.attesting import Attestation
 from data_pool.findings import Report
 from data_pool.imports import Batch, Item, Outcome, Position
 from data_pool.network import Beacon, Witnesses
@@ -100,6 +102,10 @@ class Pool:
     def original(self, record: UUID) -> Original:
         """The file that the record was read from."""
         return records.read_original(self.setup, record)
+
+    def attestations(self, record: UUID) -> tuple[Attestation, ...]:
+        """Whose signatures make the record final; none before it is."""
+        return attesting.read_attestations(self.setup, record)
 
     def search(self, query: RecordQuery, *, before: int | None = None, limit: int = 50) -> Page:
         return search.search(self.setup, query, before=before, limit=limit)
