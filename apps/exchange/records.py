@@ -12,6 +12,7 @@ from apps.accounts.roles import Role
 from apps.exchange.evidence import NotFinalYet, evidence_deposit
 from apps.exchange.models import Deposit, Share
 from apps.exchange.own_pool import own_pool
+from data_pool.attesting import Attestation
 from data_pool.life import Stage
 from data_pool.records import Original, Record
 from data_pool.search import Page, RecordQuery
@@ -34,6 +35,12 @@ def records_find(*, actor: Actor, query: RecordQuery, before: int | None = None,
 def record_get(*, actor: Actor, record_id: UUID) -> Record:
     with own_pool(actor) as pool:
         return pool.record(record_id)
+
+
+def attestations_get(*, actor: Actor, record_id: UUID) -> tuple[Attestation, ...]:
+    """Whose signatures make the record final, earliest first."""
+    with own_pool(actor) as pool:
+        return pool.attestations(record_id)
 
 
 def original_get(*, actor: Actor, record_id: UUID) -> Original:

@@ -73,7 +73,7 @@ def _to_sign_in(request: PageRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
 
 
-def _answer(view: View, request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+def _answer(view: View, request: PageRequest, /, *args: Any, **kwargs: Any) -> HttpResponse:
     try:
         return view(request, *args, **kwargs)
     except NotFound as error:

@@ -104,6 +104,7 @@ class Field:
 
     name: str
     label: str
+    short: str  # the label under a heading that says the rest
     text: str
 
 
@@ -131,7 +132,7 @@ def groups(fields: Mapping[str, str | int | bool | None]) -> tuple[Group, ...]:
     """All fields under headings, in the order in which people read a bill; what fits no heading stands at the end."""
     by_head: dict[str | None, list[Field]] = {}
     known = {head for _, head in _GROUPS}
-    for name in sorted(fields, key=natural):
+    for name in sorted(fields, key=reading_order):
         head = name.partition(".")[0] if "." in name else None
         by_head.setdefault(head if head in known else "", []).append(field(name, fields))
     named = [Group(title, tuple(by_head[head])) for title, head in _GROUPS if head in by_head]
@@ -140,7 +141,50 @@ def groups(fields: Mapping[str, str | int | bool | None]) -> tuple[Group, ...]:
 
 
 def field(name: str, fields: Mapping[str, str | int | bool | None]) -> Field:
-    return Field(name, field_label(name), value_text(name, fields))
+    return Field(name, field_label(name), _short_label(name), value_text(name, fields))
+
+
+def _short_label(name: str) -> str:
+    """seller.address.city -> City, under the heading Seller"""
+    head, _, rest = name.partition(".")
+    if not rest or rest[0].isdigit():
+        return field_label(name)
+    return field_label(rest.removeprefix("address."))
+
+
+_FIRST = {
+    name: place
+    for place, name in enumerate(
+        [
+            "kind",
+            "number",
+            "issue_date",
+            "due_date",
+            "currency",
+            "payable_amount",
+            "net_amount",
+            "tax_amount",
+            "gross_amount",
+            "lines_amount",
+            "order_reference",
+            "contract_reference",
+            "buyer_reference",
+            "name",
+            "id",
+            "vat_id",
+            "legal_id",
+            "tax_id",
+            "trading_name",
+        ]
+    )
+}
+
+
+def reading_order(name: str) -> tuple[object, ...]:
+    """Sorts fields as people look for them: the number before the type code, a party's name before its address."""
+    head, _, rest = name.partition(".")
+    key = rest if head in {"seller", "buyer"} else name
+    return (head if rest else "", _FIRST.get(key, len(_FIRST)), natural(name))
 
 
 def value_text(name: str, fields: Mapping[str, str | int | bool | None]) -> str:

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.accounts.models import Organisation
 from apps.portal import wording
+from data_pool.records import RecordSummary
 
 register = template.Library()
 
@@ -77,6 +79,17 @@ def grouped(digest: str | bytes) -> str:
     """9f2c 61ab 07de ...: a fingerprint that people can compare."""
     text = digest.hex() if isinstance(digest, bytes | memoryview) else digest
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
+
+
+@register.simple_tag
+def counterparty(record: RecordSummary, organisation: Organisation) -> str:
+    """The other side, as far as the names tell which side is ours; else both."""
+    own = organisation.display_name.casefold()
+    if record.buyer and record.seller.casefold().startswith(own):
+        return f"to {record.buyer}"
+    if record.seller and record.buyer.casefold().startswith(own):
+        return f"from {record.seller}"
+    return record.partner
 
 
 @register.filter

@@ -57,7 +57,7 @@ def block(request: PageRequest, number: int) -> HttpResponse:
     names = organisation_names()
     context = {
         "section": "network",
-        "block": found.block,
+        "sealed": found.block,
         "checkpoint": found.checkpoint,
         "entries": [{"index": line.index, "type": TYPE_NAMES.get(line.type, line.type)} for line in found.entries][
             -ENTRIES:

@@ -12,6 +12,7 @@ from apps.accounts.roles import Role
 from apps.accounts.selectors import organisation_names
 from apps.exchange.records import (
     SOURCE_DIGEST,
+    attestations_get,
     original_deposit,
     original_get,
     pool_status,
@@ -25,7 +26,7 @@ from apps.portal.access import PageRequest, members_only
 from apps.portal.downloads import download
 from apps.portal.paper import paper
 from apps.portal.search_form import SearchForm
-from apps.portal.verdicts import party_name
+from apps.portal.verdicts import Witness, party_name
 from data_pool.life import Stage
 from data_pool.records import Record
 from data_pool.search import RecordQuery
@@ -83,6 +84,10 @@ def record(request: PageRequest, record_id: UUID, view: str = "document") -> Htt
                 "by": made.by,
             }
             for made in reversed(found.disclosures)
+        ],
+        "attested": [
+            Witness(party_name(one.validator, names), one.time)
+            for one in attestations_get(actor=request.actor, record_id=record_id)
         ],
         "deposit": deposits_among(actor=request.actor, digests=[digest]).get(digest) if digest else None,
         "digest": digest,

@@ -43,7 +43,7 @@ def share(request: PageRequest, record_id: UUID) -> HttpResponse:
     except PortalError as error:
         return _choose(request, context, chosen=chosen, request_id=request_id, error=error)
     # What the recipient will read: without the currency, if that stays hidden, for instance.
-    disclosed = {name: record.fields[name] for name in sorted(chosen, key=wording.natural)}
+    disclosed = {name: record.fields[name] for name in sorted(chosen, key=wording.reading_order)}
     context |= {
         "request_id": request_id,
         "shown": [wording.field(name, disclosed) for name in disclosed],
