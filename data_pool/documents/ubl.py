@@ -20,6 +20,7 @@ from data_pool.documents.xml_rules import (
     date,
     decimal,
     embedded_file,
+    find_child,
     find_text,
     first,
     identifier,
@@ -60,14 +61,13 @@ def _shape(leaves: Mapping[str, Rule], aggregates: Mapping[str, Rule] | None = N
 
 
 def _currency_of(element: Element, reading: Reading) -> str:
-    currency = ""
-    for attribute, value in attributes_of(element):
-        if attribute == "currencyID":
-            currency = value
-        else:
-            reading.keep_attribute(element, attribute, value)
+    currency = element.get("currencyID")
     if not currency:
         raise DocumentRefused("an amount has no currency", place=place_of(element), expected="attribute currencyID")
+    if len(element.keys()) > 1:
+        for attribute, value in attributes_of(element):
+            if attribute != "currencyID":
+                reading.keep_attribute(element, attribute, value)
     return currency
 
 
@@ -116,8 +116,9 @@ def _tax_scheme(name: str) -> Rule:
     shape = _shape({"ID": text(name)})
 
     def rule(element: Element, fields: Fields, reading: Reading) -> None:
-        scheme = element.find(_CBC + "ID")
-        if len(element) != 1 or scheme is None or attributes_of(scheme) or content_of(scheme) != _VAT:
+        children = element[:]
+        is_plain = len(children) == 1 and not children[0].keys() and find_text(element, _CBC + "ID") == _VAT
+        if not is_plain:
             read_children(element, shape, fields, reading)
 
     return rule
@@ -129,7 +130,7 @@ _TAX_REGISTRATION: Final = _shape({"CompanyID": identifier("tax_id")}, {"TaxSche
 
 def _party_tax_scheme(element: Element, fields: Fields, reading: Reading) -> None:
     """The VAT identifier (BT-31, BT-48, BT-63) or the tax registration of another scheme (BT-32)."""
-    is_vat = find_text(element, f"{_CAC}TaxScheme/{_CBC}ID") in ("", _VAT)
+    is_vat = find_text(find_child(element, _CAC + "TaxScheme"), _CBC + "ID") in ("", _VAT)
     if ("vat_id" if is_vat else "tax_id") in fields:
         reading.keep(element)
     else:
@@ -200,7 +201,7 @@ def _document_reference(names: Mapping[str, str], *, otherwise: str | None) -> R
 
     def rule(element: Element, fields: Fields, reading: Reading) -> None:
         code = find_text(element, _CBC + "DocumentTypeCode")
-        if code in shapes and names[code] not in fields and element.find(_CAC + "Attachment") is None:
+        if code in shapes and names[code] not in fields and find_child(element, _CAC + "Attachment") is None:
             read_children(element, shapes[code], fields, reading)
         elif otherwise is not None:
             many(otherwise, _SUPPORTING_DOCUMENT)(element, fields, reading)
@@ -514,7 +515,7 @@ def read_ubl(root: Element) -> Document:
 def _read_tax_totals(fields: Fields, reading: Reading) -> None:
     """One total in the document's currency with its breakdown, one in the tax currency without (BT-110, BT-111)."""
     for element in reading.put_aside:
-        amount = element.find(_CBC + "TaxAmount")
+        amount = find_child(element, _CBC + "TaxAmount")
         currency = amount.get("currencyID") if amount is not None else None
         if currency == fields.get("currency") and "tax_amount" not in fields:
             read_children(element, _TAX_TOTAL, fields, reading)
