@@ -1,5 +1,7 @@
 """`manage.py bootstrap`: the demo network's members, pools, accounts and sample documents."""
 
+import time
+
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +13,9 @@ from apps.network import genesis
 from apps.network.beacon_client import BeaconClient
 from apps.network.errors import Declined, Unreachable
 from apps.pools.services import pool_create
+
+PLACED_WITHIN = 30.0  # seconds until the sequencer has put a member into the beacon's log
+LOOK_EVERY = 0.05  # seconds
 
 
 class Command(BaseCommand):
@@ -38,6 +43,7 @@ class Command(BaseCommand):
         beacon.register_member(
             name=member.name, key=str(signer.verifier_key), operator_token=settings.BEACON_OPERATOR_TOKEN
         )
+        _wait_until_placed(member.name, beacon)
         organisation = organisation_ensure(name=member.name, display_name=member.display_name, kind=member.kind)
         if member.has_pool:
             pool_create(name=member.name, organisation=organisation)
@@ -55,3 +61,17 @@ class Command(BaseCommand):
     def _import(self, member: Organisation) -> None:
         documents = [str(path) for path in member.documents()]
         call_command("import_documents", *documents, pool=member.name, stdout=self.stdout, stderr=self.stderr)
+
+
+def _wait_until_placed(name: str, beacon: BeaconClient) -> None:
+    """Returns when the member stands in the beacon's log; before, no pool can be registered as its own."""
+    end = time.monotonic() + PLACED_WITHIN
+    while True:
+        try:
+            beacon.member(name)
+        except Declined as problem:
+            if problem.status != 404 or time.monotonic() > end:
+                raise
+            time.sleep(LOOK_EVERY)
+        else:
+            return
