@@ -91,13 +91,13 @@ class _Chunk:
     def store(self) -> list[ItemRow]:
         """The files' rows as they now stand, in the order of the readings."""
         after = [self._settle(reading) for reading in self._readings]
+        before = [reading.item for reading in self._readings]
+        if not self._rows.advance_items(list(zip(before, after, strict=True))):
+            raise Overtaken("a file was moved on meanwhile")
         if self._new:
             self._insert_records()
         self._rows.insert(self._replacements)
         self._rows.insert(self._outcomes)
-        before = [reading.item for reading in self._readings]
-        if not self._rows.advance_items(list(zip(before, after, strict=True))):
-            raise Overtaken("a file was moved on meanwhile")
         dropped = [old.original for old, new in zip(before, after, strict=True) if old.original and not new.original]
         if dropped:
             self._rows.drop_originals(dropped)

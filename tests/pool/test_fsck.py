@@ -1,5 +1,6 @@
 """A changed byte in any stored row is named, with the first checkpoint over it."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from tests.pool.cast import (
     record_of,
     upload,
 )
+
+pytestmark = pytest.mark.xdist_group("fsck")  # One worker fills one pool.
 
 Query = sql.SQL | sql.Composed
 
@@ -124,7 +127,7 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def stored(postgres_url: str) -> Iterator[Stored]:
-    name = "test_fsck"
+    name = f"test_fsck_{secrets.token_hex(6)}"
     url = psycopg.conninfo.make_conninfo(postgres_url, dbname=name)
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -174,7 +177,7 @@ def test_one_changed_bit_is_named(stored: Stored, table: str, column: str) -> No
     ((kind,),) = stored.connection.execute(
         "SELECT data_type FROM information_schema.columns WHERE (table_name, column_name) = (%s, %s)", (table, column)
     )
-    mutation = "NULL" if column in ("singleton",) else MUTATIONS[kind].replace("{0}", column)
+    mutation = "NULL" if column == "singleton" else MUTATIONS[kind].replace("{0}", column)
     for order in ("ASC", "DESC"):
         statement = sql.SQL(
             f"UPDATE {table} SET {column} = {mutation}"
@@ -203,7 +206,8 @@ def test_a_problem_tells_the_first_checkpoint_over_it(stored: Stored) -> None:
 def test_a_record_moved_over_another_one_is_named(stored: Stored) -> None:
     report = stored.change(
         sql.SQL(
-            "UPDATE record SET (wrapped, payload) = (SELECT wrapped, payload FROM record WHERE index = 2) WHERE index = 1"
+            "UPDATE record SET (wrapped, payload) = (SELECT wrapped, payload FROM record WHERE index = 2)"
+            " WHERE index = 1"
         )
     )
 
