@@ -202,7 +202,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.text(max_size=12), json_values, max_size=5))
 def test_whatever_is_read_can_be_committed_to(members: dict[str, Any]) -> None:
     try:
