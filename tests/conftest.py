@@ -1,14 +1,10 @@
 """Fixtures for every folder of tests."""
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
-import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import database
@@ -71,26 +67,8 @@ def postgres_url() -> str:
 @pytest.fixture
 def make_database(postgres_url: str) -> Iterator[Callable[[], str]]:
     """Call it for the URL of a new, empty database that belongs to a new role; both are dropped after the test."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"test_{secrets.token_hex(6)}"
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(name))
-            )
-            made.append(name)
-            connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-        address = conninfo_to_dict(postgres_url)
-        host, port = quote(str(address.get("host", "localhost")), safe=""), address.get("port", "5432")
-        return f"postgresql://{name}:{name}@/{name}?host={host}&port={port}"
-
-    yield make
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        for name in made:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+    with database.new_databases(postgres_url) as make:
+        yield make
 
 
 @pytest.fixture

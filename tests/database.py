@@ -2,14 +2,19 @@
 
 import fcntl
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from apps.launch import postgres
 
@@ -79,3 +84,30 @@ def dead_sessions() -> list[Path]:
         and folder.stat().st_uid == os.geteuid()
         and not psutil.pid_exists(int(folder.name.split("-")[2]))
     ]
+
+
+@contextmanager
+def new_databases(superuser_url: str) -> Iterator[Callable[[], str]]:
+    """Call it for the URL of a new, empty database that belongs to a new role; all are dropped at the end."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(superuser_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(name))
+            )
+            made.append(name)
+            connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        address = conninfo_to_dict(superuser_url)
+        host, port = quote(str(address.get("host", "localhost")), safe=""), address.get("port", "5432")
+        return f"postgresql://{name}:{name}@/{name}?host={host}&port={port}"
+
+    try:
+        yield make
+    finally:
+        with psycopg.connect(superuser_url, autocommit=True) as connection:
+            for name in made:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

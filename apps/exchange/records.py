@@ -61,7 +61,7 @@ def record_share(*, actor: Actor, record_id: UUID, names: Collection[str], recip
     The pool remembers the disclosure before the bundle exists here: stopped between the two, the owner knows of a
     bundle that nobody received, and never the other way round.
     """
-    actor.require(Role.STAFF)
+    actor.pool(Role.STAFF)
     receiver = Organisation.objects.filter(name=recipient).exclude(pk=actor.organisation.pk).first()
     if receiver is None:
         raise WrongInput("There is no such recipient.", where="recipient")
