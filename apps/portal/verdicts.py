@@ -97,8 +97,8 @@ def record_title(finding: RecordFinding) -> str:
 
 
 def party_name(name: str, names: Mapping[str, str]) -> str:
-    """The display name where this portal knows the party, else its name on the network."""
-    return names.get(name, name)
+    """The display name where this portal knows the party, else its name on the network, read aloud."""
+    return names.get(name) or name.replace("-", " ").capitalize()
 
 
 def _kind(verdict: Verdict) -> str:

@@ -146,7 +146,7 @@ def field(name: str, fields: Mapping[str, str | int | bool | None]) -> Field:
 
 def _short_label(name: str) -> str:
     """seller.address.city -> City, under the heading Seller"""
-    head, _, rest = name.partition(".")
+    _, _, rest = name.partition(".")
     if not rest or rest[0].isdigit():
         return field_label(name)
     return field_label(rest.removeprefix("address."))
