@@ -5,7 +5,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from apps.launch.demo import CAST
+from apps.launch.cast import CAST
 from apps.network.key_files import write_durably
 
 FILE = "sign-ins.json"

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.accounts.services import organisation_ensure, user_ensure
 from apps.launch import sign_ins
-from apps.launch.demo import CAST, Organisation
+from apps.launch.cast import CAST, Organisation
 from apps.network import genesis
 from apps.network.beacon_client import BeaconClient
 from apps.network.errors import Declined, Unreachable

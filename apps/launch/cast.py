@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCUMENTS = Path(__file__).parent
+SAMPLES = Path(__file__).parent / "samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Organisation:
         return f"{person.lower()}@{self.name}.example"
 
     def documents(self) -> list[Path]:
-        return sorted((DOCUMENTS / self.name).glob("*.*"))
+        return sorted((SAMPLES / self.name).glob("*.*"))
 
 
 CAST = (
