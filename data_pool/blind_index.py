@@ -23,9 +23,10 @@ SOURCE: Final = "source.sha256"
 """The field that ingest adds to a document: the SHA-256 of its file, in hex."""
 
 PARTNERS: Final = ("seller", "buyer")
-PARTNER_NAMES: Final = tuple(f"{role}.{name}" for role in PARTNERS for name in ("name", "trading_name"))
-PARTNER_IDS: Final = tuple(
-    f"{role}.{name}" for role in PARTNERS for name in ("id", "vat_id", "legal_id", "tax_id", "endpoint_id")
+PARTNER_FIELDS: Final = tuple(
+    f"{role}.{name}"
+    for role in PARTNERS
+    for name in ("name", "trading_name", "id", "vat_id", "legal_id", "tax_id", "endpoint_id")
 )
 
 MAX_WORDS: Final = 16
@@ -48,13 +49,12 @@ def fold(text: str) -> str:
 def compute_tokens(keys: PoolKeys, fields: Mapping[str, Value]) -> set[bytes]:
     """Every token that a record with these flat fields is found by, but for its reading's."""
     tokens = {kind_token(keys, _text(fields, "kind"))}
-    tokens.update(keys.token("number", term) for term in compute_terms(_text(fields, "number")))
-    for name in PARTNER_NAMES:
+    number = fold(_text(fields, "number"))
+    if number:
+        tokens.add(keys.token("number", number))
+        tokens.update(keys.token("number-part", term) for term in compute_terms(number) - {number})
+    for name in PARTNER_FIELDS:
         tokens.update(keys.common_token("partner", term) for term in compute_terms(_text(fields, name)))
-    for name in PARTNER_IDS:
-        identifier = _text(fields, name)
-        if identifier:
-            tokens.add(keys.common_token("partner", fold(identifier)))
     amount = fields.get("payable_amount")
     if isinstance(amount, int):
         tokens.add(amount_token(keys, amount))
@@ -110,7 +110,7 @@ def partner_groups(keys: PoolKeys, partner: str) -> Iterator[frozenset[bytes]]:
 def text_groups(keys: PoolKeys, text: str) -> Iterator[frozenset[bytes]]:
     """As `partner_groups`, with numbers and file digests among the answers."""
     for word in fold(text).split():
-        yield frozenset(keys.token(kind, word) for kind in ("number", "partner", "source"))
+        yield frozenset(keys.token(kind, word) for kind in ("number", "number-part", "partner", "source"))
 
 
 def date_group(keys: PoolKeys, first: date | None, last: date | None) -> frozenset[bytes]:

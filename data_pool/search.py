@@ -26,8 +26,9 @@ MAX_COUNT: Final = 10_000
 class RecordQuery:
     """What to look for; what is None is left open.
 
-    `text` are words, each of which is a number, a word of a partner's name, a partner's identifier or a file's digest;
-    or a record's id. `partner` are words likewise. `amount` is the payable amount in minor units.
+    `text` are words, each of which is a number or a part of one, a word of a partner's name or identifier, or a
+    file's digest; or it is a record's id. `partner` are words of names and identifiers. `number` is a whole number.
+    `amount` is the payable amount in minor units.
     """
 
     text: str | None = None
