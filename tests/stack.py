@@ -41,7 +41,7 @@ class Stack:
 
     @property
     def validator_urls(self) -> dict[str, str]:
-        return {name: self.place.validator_url(position) for position, name in enumerate(VALIDATORS)}
+        return {name: self.place.validator_url(name) for name in VALIDATORS}
 
     @property
     def var_dir(self) -> Path:

@@ -11,9 +11,9 @@ Keys, pools and validators' stores have folders of their own beside these.
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +41,8 @@ class Installation:
     portal_port: int
     beacon_port: int
     validator_base_port: int
+    remote_beacon: str | None = None  # URL of a beacon that runs elsewhere
+    remote_validators: Mapping[str, str] = field(default_factory=dict)  # URLs of those that run elsewhere, by name
 
     @property
     def log_dir(self) -> Path:
@@ -55,8 +57,12 @@ class Installation:
         return self.var_dir / "env"
 
     @property
+    def network_file(self) -> Path:
+        return self.var_dir / "network.json"
+
+    @property
     def beacon_url(self) -> str:
-        return f"http://{self.host}:{self.beacon_port}"
+        return self.remote_beacon or f"http://{self.host}:{self.beacon_port}"
 
     @property
     def portal_url(self) -> str:
@@ -71,8 +77,15 @@ class Installation:
         """How processes on this machine reach each other."""
         return "127.0.0.1" if self.address == "0.0.0.0" else self.address  # noqa: S104
 
-    def validator_url(self, position: int) -> str:
-        return f"http://{self.host}:{self.validator_base_port + position}"
+    def validator_url(self, name: str) -> str:
+        return self.remote_validators.get(name) or f"http://{self.host}:{self.validator_port(name)}"
+
+    def validator_port(self, name: str) -> int:
+        return self.validator_base_port + VALIDATORS.index(name)
+
+    def local_validators(self) -> list[str]:
+        """The validators that are started here, by name."""
+        return [name for name in VALIDATORS if name not in self.remote_validators]
 
     def make_folders(self) -> None:
         """Open enough for the server's system user to pass; what lies inside is ours alone."""
@@ -93,9 +106,18 @@ def read() -> Installation:
             portal_port=env.int("PORTAL_PORT", default=8000),
             beacon_port=env.int("BEACON_PORT", default=8001),
             validator_base_port=env.int("VALIDATOR_BASE_PORT", default=8101),
+            remote_beacon=env.str("BEACON_URL", default="") or None,
+            remote_validators=_remote_validators(env.dict("VALIDATOR_URLS", default={})),
         )
     except ValueError as error:
         raise LaunchError(f"A port variable is not a number: {error}") from error
+
+
+def _remote_validators(urls: Mapping[str, str]) -> Mapping[str, str]:
+    for name in urls:
+        if name not in VALIDATORS:
+            raise LaunchError(f"VALIDATOR_URLS names {name!r}; the validators are {', '.join(VALIDATORS)}.")
+    return urls
 
 
 @contextmanager

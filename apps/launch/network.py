@@ -9,14 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from apps.launch import databases, health, installation, ports, postgres, programs, sign_ins
+from apps.launch import addresses, databases, health, installation, ports, postgres, programs, sign_ins
 from apps.launch.console import Console
 from apps.launch.errors import LaunchError
 from apps.launch.folders import outside_folder_path
 from apps.launch.installation import BASE_DIR, NETWORK, VALIDATORS, Installation, Settings
 from apps.launch.supervision import Supervisor
-from apps.network import genesis
-from apps.network.errors import NetworkFileInvalid
 
 HEALTHY_WITHIN = 90.0  # seconds, on a slow machine
 WATCH_INTERVAL = 1.0  # seconds
@@ -105,23 +103,16 @@ class Network:
         return programs.database_server(self._server)
 
     def _found_network(self) -> None:
-        place = self._place
-        fresh = not (place.var_dir / "network.json").exists()
-        try:
-            genesis.create(
-                place.var_dir,
-                network=NETWORK,
-                beacon_url=place.beacon_url,
-                validators=[(name, place.validator_url(position)) for position, name in enumerate(VALIDATORS)],
-            )
-        except NetworkFileInvalid as error:
-            raise LaunchError(str(error)) from error
-        if fresh:
-            self._console.say(f"Made the keys of the network {NETWORK}: a beacon and {len(VALIDATORS)} validators")
+        if addresses.is_founded(self._place):
+            addresses.update(self._place)
+            return
+        addresses.found(self._place)
+        self._console.say(f"Made the keys of the network {NETWORK}: a beacon and {len(VALIDATORS)} validators")
 
     def _migrate(self) -> None:
         """Brings the tables of all nodes up to date, side by side."""
-        targets = ["portal", "beacon", *(f"validator:{name}" for name in VALIDATORS)]
+        beacon = [] if self._place.remote_beacon else ["beacon"]
+        targets = ["portal", *beacon, *(f"validator:{name}" for name in self._place.local_validators())]
         with self._python("-m", "apps.launch.migrate", *targets) as process:
             said, _ = process.communicate()
         if process.returncode != 0:
@@ -175,9 +166,7 @@ class Network:
         place = self._place
         lines = ["", f"Ready after {self._console.elapsed:.0f} s.", ""]
         lines += [f"    portal      {place.portal_url}", f"    beacon      {place.beacon_url}"]
-        lines += [
-            f"    validator   {place.validator_url(position)}  {name}" for position, name in enumerate(VALIDATORS)
-        ]
+        lines += [f"    validator   {place.validator_url(name)}  {name}" for name in VALIDATORS]
         lines += [f"    logs        {place.log_dir}", ""]
         if accounts := sign_ins.read(place.var_dir):
             lines += ["Sign-ins, with the passwords they began with:", ""]

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apps.launch.installation import VALIDATORS, Installation
 from apps.launch.ports import Port
@@ -17,6 +17,9 @@ BEACON_THREADS = 8
 VALIDATOR_THREADS = 4
 WORKERS = 4  # They mostly wait for validators and the beacon.
 MAX_UPLOAD_REQUEST = 66 * 1024 * 1024  # bytes: settings.MAX_UPLOAD_BYTES and room for the form around it
+
+
+QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +40,47 @@ def database_server(server: Server) -> Program:
 
 
 def nodes(installation: Installation) -> list[Program]:
-    """Everything but the database server."""
+    """Everything that is started here but the database server."""
     return [
-        _serve("beacon", installation, installation.beacon_port, threads=BEACON_THREADS),
-        *(
-            _serve(
-                "validator",
-                installation,
-                installation.validator_base_port + position,
-                threads=VALIDATOR_THREADS,
-                validator=name,
-            )
-            for position, name in enumerate(VALIDATORS)
-        ),
+        *(_beacon(installation) if not installation.remote_beacon else []),
+        *(_validator(installation, name) for name in installation.local_validators()),
         _serve("portal", installation, installation.portal_port, threads=PORTAL_THREADS, body=MAX_UPLOAD_REQUEST),
-        Program("sequencer", [PYTHON, "manage.py", "sequencer"], _settings("beacon")),
-        Program("worker", [*_celery("worker"), f"--concurrency={WORKERS}", *QUIET_WORKER], _settings("portal")),
-        Program("beat", [*_celery("beat"), "--pidfile="], _settings("portal")),
+        # A task that is cut off is done again from the rows: there is no need to wait for it long.
+        Program("worker", _celery("worker", f"--concurrency={WORKERS}", *QUIET_WORKER), _settings("portal"), within=6),
+        Program("beat", _celery("beat", "--pidfile="), _settings("portal")),
     ]
-
-
-QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 def ports(installation: Installation) -> list[Port]:
+    """The ports of the nodes that are started here."""
     return [
         Port(installation.portal_port, "the portal", "PORTAL_PORT"),
-        Port(installation.beacon_port, "the beacon", "BEACON_PORT"),
+        *([Port(installation.beacon_port, "the beacon", "BEACON_PORT")] if not installation.remote_beacon else []),
         *(
-            Port(installation.validator_base_port + position, f"validator {position + 1}", "VALIDATOR_BASE_PORT")
-            for position in range(len(VALIDATORS))
+            Port(installation.validator_port(name), f"the validator {name}", "VALIDATOR_BASE_PORT")
+            for name in installation.local_validators()
         ),
     ]
 
 
-def _serve(
-    node: str, installation: Installation, port: int, *, threads: int, validator: str = "", body: int = 1024 * 1024
-) -> Program:
+def _beacon(installation: Installation) -> list[Program]:
+    return [
+        _serve("beacon", installation, installation.beacon_port, threads=BEACON_THREADS),
+        Program("sequencer", [PYTHON, "manage.py", "sequencer"], _settings("beacon")),
+    ]
+
+
+def _validator(installation: Installation, name: str) -> Program:
+    port = installation.validator_port(name)
+    served = _serve("validator", installation, port, threads=VALIDATOR_THREADS)
+    return replace(
+        served,
+        name=f"validator-{VALIDATORS.index(name) + 1}",
+        environment={**served.environment, "VALIDATOR_NAME": name},
+    )
+
+
+def _serve(node: str, installation: Installation, port: int, *, threads: int, body: int = 1024 * 1024) -> Program:
     command = [
         PYTHON,
         "-m",
@@ -84,14 +91,11 @@ def _serve(
         "--ident=",
         f"apps.config.wsgi.{node}:application",
     ]
-    if not validator:
-        return Program(node, command, _settings(node), health=port)
-    number = VALIDATORS.index(validator) + 1
-    return Program(f"validator-{number}", command, _settings(node) | {"VALIDATOR_NAME": validator}, health=port)
+    return Program(node, command, _settings(node), health=port)
 
 
-def _celery(part: str) -> list[str]:
-    return [PYTHON, "-m", "celery", "--app=apps.config.celery", "--quiet", part]
+def _celery(part: str, *options: str) -> list[str]:
+    return [PYTHON, "-m", "celery", "--app=apps.config.celery", "--quiet", part, *options]
 
 
 def _settings(node: str) -> dict[str, str]:

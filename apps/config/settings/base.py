@@ -7,6 +7,7 @@ which the launcher writes.
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parents[3]
 
@@ -15,7 +16,12 @@ env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
 VAR_DIR = (BASE_DIR / env.str("VAR_DIR", default="var")).resolve()
 env.read_env(VAR_DIR / "env")
 
-SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        f"SECRET_KEY is neither in the environment nor in .env nor in {VAR_DIR / 'env'}: start the network once with "
+        "`make run`, name its folder with VAR_DIR, or set SECRET_KEY."
+    )
 DEBUG = env.bool("DEBUG", default=False)
 
 PORTAL_PORT = env.int("PORTAL_PORT", default=8000)
