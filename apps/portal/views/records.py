@@ -1,5 +1,6 @@
 """Records: found, read, shared, made versions of each other, their originals taken out and deposited."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages
@@ -76,10 +77,10 @@ def record(request: PageRequest, record_id: UUID, view: str = "document") -> Htt
         "shares": [
             {
                 "to": party_name(made.recipient, names),
-                "what": wording.listed(wording.field_label(name) for name in made.names[:4])
+                "what": wording.listed(wording.field_label(name).lower() for name in _in_reading_order(made.names))
                 if len(made.names) <= 4
                 else f"{len(made.names)} of {len(found.fields)} fields",
-                "names": [wording.field_label(name) for name in made.names],
+                "names": [wording.field_label(name) for name in _in_reading_order(made.names)],
                 "created": made.created,
                 "by": made.by,
             }
@@ -170,6 +171,10 @@ def replaces(request: PageRequest, record_id: UUID, older_id: UUID) -> HttpRespo
 def title(record: Record) -> str:
     """Invoice 2026-0173"""
     return f"{wording.kind_name(record.kind)} {record.fields.get('number') or ''}".strip()
+
+
+def _in_reading_order(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=wording.reading_order)
 
 
 def life_context(record: Record) -> dict[str, object]:
