@@ -149,7 +149,8 @@ class _LogCheck:
     def _blame_tile(self, key: TileKey, derived: bytes, stored: bytes) -> None:
         level, index = key
         place = _first_difference(derived, stored) // HASH_SIZE
-        seal = self._store.seal_covering((index * TILE_WIDTH + place) << TILE_HEIGHT * level)
+        last_below = ((index * TILE_WIDTH + place + 1) << TILE_HEIGHT * level) - 1
+        seal = self._store.seal_covering(last_below)
         self._findings.add(
             f"log_tile {level}/{index}",
             f"hash {place} is not that of its entries",
