@@ -102,28 +102,31 @@ class _Check:
             raise AuditChainError("no seal of that size")
         return Note.parse(seal.note)
 
-    def _greatest_quorum(self, notes: Mapping[int, Note]) -> int:
-        policy = self._network.policy()
-        for size in sorted(notes, reverse=True):
-            try:
-                policy.verify_cosignatures(notes[size])
-            except QuorumNotReached:
-                continue
-            return size
-        return 0
+    def _with_quorum(self, notes: Mapping[int, Note]) -> set[int]:
+        """The sizes at which a quorum signed."""
+        policy, sizes = self._network.policy(), set()
+        for size, note in notes.items():
+            with suppress(QuorumNotReached):
+                policy.verify_cosignatures(note)
+                sizes.add(size)
+        return sizes
 
-    def _check_blocks(self, final_size: int) -> None:
-        query = "SELECT number, first, size, final FROM beacon_block ORDER BY number"
-        stored = {number: (first, size, final) for number, first, size, final in self._rows(query)}
+    def _check_blocks(self, decisive: set[int]) -> None:
+        query = "SELECT number, first, size, decisive, final FROM beacon_block ORDER BY number"
+        stored = {number: tuple(columns) for number, *columns in self._rows(query)}
         self._findings.count("beacon_block", len(stored))
         if self._replay.broken:
             return
-        derived = {slot: (first, size, size <= final_size) for slot, (first, size) in self._replay.blocks.items()}
+        final_size = max(decisive, default=0)
+        derived = {
+            slot: (first, size, size in decisive, size <= final_size)
+            for slot, (first, size) in self._replay.blocks.items()
+        }
         for number in sorted(derived.keys() | stored.keys()):
             if derived.get(number) != stored.get(number):
                 self._findings.add(
                     f"beacon_block {number}",
-                    "is not what seals and cosignatures say (first, size, final)",
+                    "is not what seals and cosignatures say (first, size, decisive, final)",
                     expected=derived.get(number, "no block"),
                     got=stored.get(number, "no block"),
                     checkpoint=derived.get(number, (None, None))[1],

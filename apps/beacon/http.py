@@ -54,6 +54,12 @@ def endpoint(**views: View) -> View:
 
     @wraps(next(iter(views.values())))
     def dispatch(request: HttpRequest, **arguments: object) -> HttpResponse:
+        response = respond(request, **arguments)
+        if request.method == "HEAD":
+            response.content = b""  # The server does not see to it.
+        return response
+
+    def respond(request: HttpRequest, **arguments: object) -> HttpResponse:
         view = views.get("GET" if request.method == "HEAD" else request.method or "")
         if view is None:
             response = refuse(405, "method_not_allowed", f"this path answers to {', '.join(views)}")

@@ -33,7 +33,8 @@ class Block(models.Model):
     number = models.BigIntegerField(primary_key=True)
     first = models.BigIntegerField(unique=True)
     size = models.BigIntegerField(unique=True)
-    final = models.BooleanField(default=False)
+    decisive = models.BooleanField(default=False)  # the quorum signed this block's own checkpoint
+    final = models.BooleanField(default=False)  # this block or a later one is decisive
 
     class Meta:
         ordering = ["-number"]
@@ -41,7 +42,7 @@ class Block(models.Model):
             models.CheckConstraint(name="block_holds_its_seal", condition=models.Q(size__gt=models.F("first"))),
         ]
         indexes = [
-            models.Index(fields=["-size"], name="block_final", condition=models.Q(final=True)),
+            models.Index(fields=["size"], name="block_decisive", condition=models.Q(decisive=True)),
         ]
 
     def __str__(self) -> str:

@@ -13,14 +13,19 @@ from apps.beacon.models import Submission
 logger = logging.getLogger(__name__)
 
 CHANNEL = "beacon_submission"
+WAITING_LIMIT = 20_000  # entries
 RECONNECT_AFTER = 1.0  # seconds
+
+
+class TooMuchWaits(Exception):
+    """The engine takes no more for the moment; the sequencer is slow or gone."""
 
 
 class Ordering(Protocol):
     """An engine that puts submitted entries into one order."""
 
     def submit(self, entry: bytes) -> None:
-        """Hands in an entry. One that waits already is not put in a second time."""
+        """Hands in an entry. One that waits already is not put in a second time. Raises TooMuchWaits."""
         ...
 
     def take(self, limit: int) -> list[bytes]:
@@ -35,6 +40,8 @@ class EmbeddedOrdering:
     """First come, first served, by a table in the beacon's own database and one sequencer that takes from it."""
 
     def submit(self, entry: bytes) -> None:
+        if Submission.objects.count() >= WAITING_LIMIT:
+            raise TooMuchWaits
         submission = Submission(entry=entry, digest=hashlib.sha256(entry).digest())
         with transaction.atomic():
             Submission.objects.bulk_create([submission], ignore_conflicts=True)
@@ -49,9 +56,6 @@ class EmbeddedOrdering:
                 [limit],
             )
             return [bytes(entry) for _, entry in sorted(cursor.fetchall())]
-
-    def waiting(self) -> int:
-        return Submission.objects.count()
 
 
 class SubmissionWatch(threading.Thread):

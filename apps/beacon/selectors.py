@@ -1,11 +1,11 @@
 """What the beacon answers: the log, where things stand in it, and proofs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection
 
 from apps.beacon.errors import FinalityRefusal, not_found
-from apps.beacon.finality import checkpoint_note, final_size
+from apps.beacon.finality import checkpoint_note, final_size, first_final_size
 from apps.beacon.log import open_store
 from apps.beacon.models import Block, Cosignature, StateItem
 from apps.network import beacon_api as api
@@ -48,16 +48,17 @@ def tile_content(tile: TileIndex) -> bytes:
     return store.read_tiles([key])[key][: tile.width * HASH_SIZE]
 
 
-def entry_proof(index: int, network: NetworkFile) -> api.EntryProof:
-    """The entry at `index` with its proof against the latest final checkpoint."""
+def entry_proof(index: int, network: NetworkFile, *, kinds: Collection[int]) -> api.EntryProof:
+    """The entry at `index` with its proof against the first final checkpoint over it, cosigned by keys of these kinds."""
     store = open_store()
-    size = final_size()
     if index >= store.head().tree_size:
         raise not_found("entry")
-    if index >= size:
-        raise FinalityRefusal(size)
+    size = first_final_size(index)
+    if size is None:
+        raise FinalityRefusal(final_size())
     hashes = inclusion_proof(index, size, TileNodes(store.read_tiles, size))
-    proof = TlogProof(index=index, hashes=tuple(hashes), checkpoint=checkpoint_note(size, network).render())
+    checkpoint = checkpoint_note(size, network, kinds=kinds).render()
+    proof = TlogProof(index=index, hashes=tuple(hashes), checkpoint=checkpoint)
     (entry,) = store.read_entries(index, index + 1)
     return api.EntryProof(entry=entry.decode(), proof=proof.render().decode())
 

@@ -2,7 +2,7 @@
 
 from apps.beacon.errors import ParentRefusal, Refusal
 from apps.beacon.models import StateItem
-from apps.beacon.ordering import EmbeddedOrdering
+from apps.beacon.ordering import EmbeddedOrdering, Ordering, TooMuchWaits
 from apps.network.beacon_api import (
     CrosslinkSubmission,
     EvidenceSubmission,
@@ -20,11 +20,10 @@ from audit_chain.errors import Malformed, UnknownMember, UnknownPool, WrongParen
 from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Note
 
-WAITING_LIMIT = 20_000  # submissions; more only wait when the sequencer is gone
 QUEUED = Receipt(index=None)
 ANY_INDEX = 1  # where an entry will stand is not known yet; only the genesis stands at 0
 
-ordering = EmbeddedOrdering()
+ordering: Ordering = EmbeddedOrdering()
 
 
 def crosslink_submit(submission: CrosslinkSubmission) -> Receipt:
@@ -96,9 +95,10 @@ def pool_register(submission: PoolSubmission) -> Receipt:
 
 def _queue(state: State, entry: bytes) -> None:
     process_entry(state, entry, ANY_INDEX)  # The state is this request's own and is thrown away.
-    if ordering.waiting() >= WAITING_LIMIT:
-        raise Refusal(503, "busy", "too much waits to be sequenced; try again later")
-    ordering.submit(entry)
+    try:
+        ordering.submit(entry)
+    except TooMuchWaits:
+        raise Refusal(503, "busy", "too much waits to be sequenced; try again later") from None
 
 
 def _name(name: str, where: str) -> str:

@@ -76,7 +76,7 @@ def entry(request: HttpRequest, *, index: int) -> HttpResponse:
 
 
 def proof(request: HttpRequest, *, index: int) -> HttpResponse:
-    return answer(selectors.entry_proof(index, network_file()))
+    return answer(selectors.entry_proof(index, network_file(), kinds=_cosigner_kinds(request)))
 
 
 def validators(request: HttpRequest) -> HttpResponse:

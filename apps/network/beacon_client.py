@@ -48,8 +48,9 @@ class BeaconClient:
             return None
         return Crosslink(index=found.index, size=found.size, root=found.root, block=found.block, final=found.final)
 
-    def proof(self, index: int) -> ProvenEntry | None:
-        answer = self._get(f"/proofs/{index}")
+    def proof(self, index: int, *, every_key: bool = False) -> ProvenEntry | None:
+        """As the port says; with `every_key` the ML-DSA-44 cosignatures too, for evidence that has to last."""
+        answer = self._get(f"/proofs/{index}", {"cosignatures": "all"} if every_key else None)
         if answer.status == 409:
             return None
         proven = _expect(api.EntryProof, answer)
@@ -112,7 +113,7 @@ class BeaconClient:
         except Unreachable:
             return False
 
-    def _get(self, path: str, params: Mapping[str, int] | None = None) -> Answer:
+    def _get(self, path: str, params: Mapping[str, int | str] | None = None) -> Answer:
         return self._transport.exchange("GET", path, params=dict(params or {}))
 
     def _post(self, path: str, submission: object, *, token: str | None = None) -> Answer:

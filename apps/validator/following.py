@@ -40,16 +40,19 @@ class Follower:
         self._news.set()
 
     def learn(self, origin: str, identity: Identity) -> VerifierKey | None:
-        """The key of a pool that this validator may not know yet. Replays the log for it, but not more often than once
-        in a while: asking about pools that do not exist costs the beacon little."""
-        if pool_of(origin, identity) is None:
+        """The key of a pool that this validator may not know yet; None if it finds none.
+
+        Replays the log for it, but one request at a time and not more often than once in a while: asking about pools
+        that do not exist costs the beacon little, and a beacon that hangs does not take all our threads with it.
+        """
+        if pool_of(origin, identity) is None or not self._one_at_a_time.acquire(timeout=PAUSE):
             return None
-        with self._one_at_a_time:
-            key = log_key(origin, identity)  # Learnt while we waited for the lock?
-            if key is None and time.monotonic() - self._ended >= PAUSE:
+        try:
+            if time.monotonic() - self._ended >= PAUSE:
                 self._catch_up()
-                key = log_key(origin, identity)
-            return key
+        finally:
+            self._one_at_a_time.release()
+        return log_key(origin, identity)
 
     def _run(self) -> None:
         while True:
@@ -64,7 +67,8 @@ class Follower:
         try:
             catch_up(self._log, self._network)
         except BeaconDisbelieved as problem:
-            logger.error("the beacon's log is not believed: %s", problem)
+            if problem.is_news:
+                logger.error("the beacon's log is not believed: %s", problem)
         except NetworkError as problem:
             logger.info("could not read the beacon's log: %s", problem)
         except Error as problem:

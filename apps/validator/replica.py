@@ -27,7 +27,12 @@ BUNDLES = 16  # replayed and kept at a time: 4096 entries
 
 
 class BeaconDisbelieved(Invalid):
-    """The beacon shows a history that contradicts what it or the validators have signed."""
+    """The beacon shows a history that contradicts what it or the validators have signed.
+
+    `is_news` is False where the last look found the same.
+    """
+
+    is_news = True
 
 
 def replayed_size() -> int:
@@ -47,9 +52,9 @@ def catch_up(log: LogClient, network: NetworkFile) -> None:
     try:
         _catch_up(log, network)
     except (Malformed, Invalid, LogError) as problem:
-        reason = f"{type(problem).__name__}: {problem}"
-        _note_problem(reason)
-        raise BeaconDisbelieved(reason) from None
+        disbelief = BeaconDisbelieved(f"{type(problem).__name__}: {problem}")
+        disbelief.is_news = _note_problem(str(disbelief))
+        raise disbelief from None
     _note_problem(None)
 
 
@@ -160,6 +165,9 @@ def _replica() -> Replica:
     return Replica.objects.filter(pk=1).first() or Replica(pk=1)
 
 
-def _note_problem(problem: str | None) -> None:
-    if _replica().problem != problem:
-        Replica.objects.update_or_create(pk=1, defaults={"problem": problem})
+def _note_problem(problem: str | None) -> bool:
+    """Whether that is another one than before."""
+    if _replica().problem == problem:
+        return False
+    Replica.objects.update_or_create(pk=1, defaults={"problem": problem})
+    return True

@@ -39,6 +39,12 @@ def endpoint(method: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def dispatch(request: HttpRequest, **arguments: object) -> HttpResponse:
+            response = respond(request, **arguments)
+            if request.method == "HEAD":
+                response.content = b""  # The server does not see to it.
+            return response
+
+        def respond(request: HttpRequest, **arguments: object) -> HttpResponse:
             if request.method not in (method, "HEAD" if method == "GET" else method):
                 response = plain(f"this path answers to {method}\n", status=405)
                 response["Allow"] = method

@@ -24,7 +24,7 @@ VALIDATORS = ("bank", "regulator", "court", "chamber")
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], *, within: float = 20.0) -> T:
+def eventually(condition: Callable[[], T], *, within: float = 60.0) -> T:
     """The first true value of the condition."""
     deadline = time.monotonic() + within
     while not (value := condition()):
@@ -86,6 +86,11 @@ class Processes:
         for name in names:
             if name != "sequencer":
                 eventually(lambda name=name: self.is_ready(name), within=30)
+
+    def start_missing(self) -> None:
+        """Starts whichever node is not running."""
+        missing = [name for name in (*self.validators, "sequencer", "beacon") if name not in self._running]
+        self.start(*missing)
 
     def is_ready(self, name: str) -> bool:
         transport = Transport(self.url(name))

@@ -467,6 +467,12 @@ class TestBadRequests:
         reply = send("POST", f"{url}/evidence", b"x" * (400 * 1024))
         assert (reply.status, refusal(reply)) == (413, "too_large")
 
+    def test_a_head_is_a_get_without_a_body(self, nodes: Processes, url: str) -> None:
+        for address in (f"{url}/blocks", f"{url}/log/checkpoint", f"{nodes.url('bank')}/status"):
+            for _ in range(3):  # On one connection: a body that should not be there would be read as the next answer.
+                reply = send("HEAD", address)
+                assert (reply.status, reply.body) == (200, b"")
+
     def test_methods_that_a_path_does_not_know(self, url: str) -> None:
         for method, path in (("DELETE", "members"), ("PUT", "crosslinks"), ("GET", "evidence"), ("POST", "blocks")):
             reply = send(method, f"{url}/{path}")

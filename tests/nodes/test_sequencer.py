@@ -11,6 +11,7 @@ import pytest
 
 from apps.network.beacon_client import BeaconClient
 from apps.network.genesis import create
+from apps.network.transport import ANSWER_SECONDS
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.note import Note
 from tests.nodes.cast import Member, fresh_name
@@ -28,6 +29,7 @@ def member(beacon: BeaconClient) -> Member:
 def everybody_is_back(nodes: Processes) -> Iterator[None]:
     """Each test leaves a network that is whole."""
     yield
+    nodes.start_missing()
     beacon = nodes.beacon()
     eventually(lambda: beacon.validators().size == beacon.validators().final_size)
 
@@ -54,10 +56,6 @@ def published_size(beacon: BeaconClient) -> int:
     return LogCheckpoint.parse(Note.parse(beacon.log.checkpoint()).text).size
 
 
-def test_a_deposit_is_final_within_a_second_and_a_half(beacon: BeaconClient, member: Member) -> None:
-    assert sorted(seconds_to_final(beacon, member) for _ in range(5))[2] < 1.5
-
-
 def test_a_sequencer_killed_at_any_moment_loses_and_repeats_nothing(
     nodes: Processes, beacon: BeaconClient, member: Member
 ) -> None:
@@ -79,14 +77,13 @@ def test_a_dead_validator_and_a_hanging_one_delay_nothing_they_are_not_needed_fo
 ) -> None:
     nodes.pause("bank")
     try:
-        assert seconds_to_final(beacon, member) < 2.0
-        assert seconds_to_final(beacon, member) < 2.0
+        assert seconds_to_final(beacon, member) < ANSWER_SECONDS
+        assert seconds_to_final(beacon, member) < ANSWER_SECONDS
     finally:
         nodes.resume("bank")
     nodes.kill("court")
-    assert seconds_to_final(beacon, member) < 2.0
+    assert seconds_to_final(beacon, member) < ANSWER_SECONDS
     nodes.start("court")
-    seconds_to_final(beacon, member)
     eventually(lambda: len({one.cosigned.size for one in beacon.validators().validators if one.cosigned}) == 1)
 
 
@@ -108,7 +105,6 @@ def test_without_a_quorum_the_log_grows_and_nothing_is_final_until_it_is_back(
     nodes.start("bank")
     eventually(lambda: all(is_final(beacon, digest) for digest in digests))
     assert beacon.proof(waiting.index)
-    nodes.start("court")
 
 
 def test_a_second_sequencer_stands_by_and_takes_over(nodes: Processes, beacon: BeaconClient, member: Member) -> None:
@@ -117,8 +113,6 @@ def test_a_second_sequencer_stands_by_and_takes_over(nodes: Processes, beacon: B
     nodes.kill("sequencer")
     seconds_to_final(beacon, member)
     nodes.kill("standby")
-    nodes.start("sequencer")
-    seconds_to_final(beacon, member)
 
 
 def test_a_lost_connection_to_the_database_is_made_anew(
@@ -139,7 +133,6 @@ def test_a_quiet_beacon_shows_that_it_lives(nodes: Processes, beacon: BeaconClie
     nodes.run_sequencer("--heartbeat=0.2")
     eventually(lambda: beacon.blocks(limit=1).blocks[0].number >= before + 3)
     nodes.kill("sequencer")
-    nodes.start("sequencer")
     newest = beacon.block(before + 1)
     assert [line.type for line in newest.entries] == ["seal"]
 
@@ -157,7 +150,6 @@ def test_another_networks_sequencer_refuses_the_database(nodes: Processes, tmp_p
     other = {"VAR_DIR": str(tmp_path), "NETWORK_FILE": str(tmp_path / "network.json")}
     assert nodes.run_sequencer(name="foreign", **other).wait(30) == 1
     assert "another genesis" in nodes.log("foreign")
-    nodes.start("sequencer")
 
 
 def test_a_key_that_is_not_the_networks_is_refused(nodes: Processes, tmp_path: Path) -> None:

@@ -34,11 +34,14 @@ class Migration(migrations.Migration):
                 ("number", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("first", models.BigIntegerField(unique=True)),
                 ("size", models.BigIntegerField(unique=True)),
+                ("decisive", models.BooleanField(default=False)),
                 ("final", models.BooleanField(default=False)),
             ],
             options={
                 "ordering": ["-number"],
-                "indexes": [models.Index(condition=models.Q(("final", True)), fields=["-size"], name="block_final")],
+                "indexes": [
+                    models.Index(condition=models.Q(("decisive", True)), fields=["size"], name="block_decisive")
+                ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("size__gt", models.F("first"))), name="block_holds_its_seal"
