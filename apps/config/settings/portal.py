@@ -1,7 +1,5 @@
 """The portal node: pages, REST API, the pools it hosts, and their Celery worker."""
 
-from importlib.util import find_spec
-
 from csp.constants import NONE, SELF
 
 from apps.config.settings.base import *  # noqa: F403
@@ -20,20 +18,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "django_htmx",
     "csp",
-    *[
-        name
-        for name in (
-            "apps.accounts",
-            "apps.pools",
-            "apps.exchange",
-            "apps.portal",
-            "apps.api",
-            "apps.network",
-            "apps.launch",
-            "apps.config",
-        )
-        if find_spec(name)
-    ],
+    "apps.accounts",
+    "apps.pools",
+    "apps.exchange",
+    "apps.portal",
+    "apps.api",
+    "apps.launch",
+    "apps.config",
 ]
 
 MIDDLEWARE = [
