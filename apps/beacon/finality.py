@@ -14,6 +14,7 @@ from audit_chain.log.note import Note, Signature
 from audit_chain.log.policy import TrustPolicy
 
 COSIGNER_KINDS = (COSIGN_ED25519, COSIGN_MLDSA44)
+COMPACT_KINDS = (COSIGN_ED25519,)
 
 
 def final_size() -> int:

@@ -10,6 +10,7 @@ Needs a connection to the beacon's database and the network file, but neither Dj
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -53,8 +54,7 @@ class _Check:
     def run(self) -> None:
         check_log(self._store, self._network.beacon.key, self._findings, self._replay.visit)
         self._check_state()
-        notes = self._cosigned_notes()
-        self._check_blocks(self._greatest_quorum(notes))
+        self._check_blocks(self._with_quorum(self._cosigned_notes()))
         self._check_submissions()
 
     def _first_checkpoint(self, index: int) -> int | None:

@@ -49,7 +49,7 @@ def tile_content(tile: TileIndex) -> bytes:
 
 
 def entry_proof(index: int, network: NetworkFile, *, kinds: Collection[int]) -> api.EntryProof:
-    """The entry at `index` with its proof against the first final checkpoint over it, cosigned by keys of these kinds."""
+    """The entry at `index`, proven against the first final checkpoint over it with its cosignatures of these kinds."""
     store = open_store()
     if index >= store.head().tree_size:
         raise not_found("entry")

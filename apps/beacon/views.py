@@ -1,6 +1,7 @@
 """HTTP in, HTTP out; the rules are in services and selectors."""
 
 import hmac
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -10,6 +11,7 @@ from django.views.decorators.gzip import gzip_page
 
 from apps.beacon import selectors, sequencer, services
 from apps.beacon.errors import Refusal, not_found
+from apps.beacon.finality import COMPACT_KINDS, COSIGNER_KINDS
 from apps.beacon.http import answer, read, refuse
 from apps.beacon.network import network_file
 from apps.network import beacon_api as api
@@ -149,6 +151,16 @@ def _number(request: HttpRequest, name: str) -> int | None:
         return from_decimal(text)
     except Malformed as problem:
         raise Refusal(400, "malformed_number", str(problem), where=name) from None
+
+
+def _cosigner_kinds(request: HttpRequest) -> Collection[int]:
+    """Compact, unless all were asked for: an ML-DSA-44 line has some 3,300 characters."""
+    match request.GET.get("cosignatures", "compact"):
+        case "compact":
+            return COMPACT_KINDS
+        case "all":
+            return COSIGNER_KINDS
+    raise Refusal(400, "malformed_choice", "expected compact or all", where="cosignatures")
 
 
 def _require_operator(request: HttpRequest) -> None:

@@ -80,9 +80,11 @@ def evidence_proof(*, digest: bytes, index: int) -> bytes:
 def finding_proof(found: Finding) -> bytes:
     """The bundle for one deposit. NotFinalYet until enough validators have signed the block."""
     with beacon() as chain:
-        evidence = chain.proof(found.index)
-        registration = chain.proof(chain.member(found.member).registered.index)
-        seal = chain.proof(chain.block(found.block).block.size - 1)
+        registered = chain.member(found.member).registered.index
+        sealed = chain.block(found.block).block.size - 1
+        evidence, registration, seal = (
+            chain.proof(index, every_key=True) for index in (found.index, registered, sealed)
+        )
     if evidence is None or registration is None or seal is None:
         raise NotFinalYet("The deposit is not final yet: validators are still signing. Ask again in a few seconds.")
     return evidence_bundle(evidence=evidence, registration=registration, seal=seal)
