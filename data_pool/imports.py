@@ -9,8 +9,7 @@ from uuid import UUID
 from data_pool.errors import UnknownBatch
 from data_pool.keys import PoolKeys
 from data_pool.setup import Setup
-from data_pool.storage.ports import Transaction
-from data_pool.storage.rows import BatchRow, ItemRow, OutcomeKind, OutcomeRow
+from data_pool.storage.rows import BatchRow, ItemRow, OutcomeKind, OutcomeRow, Tally
 
 Outcome: TypeAlias = OutcomeKind | Literal["pending"]
 Position: TypeAlias = tuple[int, int]
@@ -52,13 +51,15 @@ def read_batch(setup: Setup, batch: UUID) -> Batch:
         row = rows.batch(batch)
         if row is None:
             raise UnknownBatch("no such import in this pool", got=str(batch))
-        return _batch(setup.keys, rows, row)
+        return _batch(setup.keys, row, rows.tallies([batch])[batch])
 
 
 def list_batches(setup: Setup, *, limit: int, before: UUID | None) -> list[Batch]:
     """Newest first, from the one older than `before` on."""
     with setup.storage.transaction() as rows:
-        return [_batch(setup.keys, rows, row) for row in rows.batches(before, limit)]
+        found = rows.batches(before, limit)
+        tallies = rows.tallies([row.id for row in found])
+        return [_batch(setup.keys, row, tallies[row.id]) for row in found]
 
 
 def list_items(setup: Setup, batch: UUID, *, outcome: Outcome | None, after: Position | None, limit: int) -> list[Item]:
@@ -83,8 +84,7 @@ def every_item(setup: Setup, batch: UUID, *, outcome: Outcome | None = None) -> 
         after = page[-1].position
 
 
-def _batch(keys: PoolKeys, rows: Transaction, row: BatchRow) -> Batch:
-    tally = rows.tally(row.id)
+def _batch(keys: PoolKeys, row: BatchRow, tally: Tally) -> Batch:
     return Batch(
         id=row.id,
         created=row.created,

@@ -94,8 +94,10 @@ class MemoryTransaction:
     def has_staged(self) -> bool:
         return any(not item.done for item in self.scan(ItemRow))
 
-    def tally(self, batch: UUID) -> Tally:
-        items = self.items(batch)
+    def tallies(self, batches: Collection[UUID]) -> dict[UUID, Tally]:
+        return {batch: self._tally(self.items(batch)) for batch in batches}
+
+    def _tally(self, items: Sequence[ItemRow]) -> Tally:
         return Tally(
             files=len(items),
             pending=sum(not item.done for item in items),
@@ -127,12 +129,12 @@ class MemoryTransaction:
             table[_key(after)] = after
         return True
 
-    def original(self, original: UUID) -> OriginalRow | None:
-        return self._table(OriginalRow).get(original)
+    def originals(self, originals: Collection[UUID]) -> dict[UUID, OriginalRow]:
+        table = self._table(OriginalRow)
+        return {original: table[original] for original in originals if original in table}
 
     def original_boxes(self, originals: Collection[UUID]) -> dict[UUID, OriginalRow]:
-        table = self._table(OriginalRow)
-        found = [table[original] for original in originals if original in table]
+        found = self.originals(originals).values()
         return {row.id: OriginalRow(row.id, row.size, row.wrapped, b"") for row in found}
 
     def drop_originals(self, originals: Sequence[UUID]) -> None:

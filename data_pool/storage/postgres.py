@@ -157,14 +157,14 @@ class PostgresTransaction:
     def has_staged(self) -> bool:
         return bool(self._rows("SELECT EXISTS (SELECT FROM import_item WHERE NOT done)")[0][0])
 
-    def tally(self, batch: UUID) -> Tally:
-        (row,) = self._rows(
-            "SELECT count(*), count(*) FILTER (WHERE NOT done), coalesce(sum(accepted), 0)::bigint,"
-            " coalesce(sum(duplicates), 0)::bigint, coalesce(sum(refused), 0)::bigint"
-            " FROM import_item WHERE batch = %s",
-            (batch,),
+    def tallies(self, batches: Collection[UUID]) -> dict[UUID, Tally]:
+        found = self._rows(
+            "SELECT batch, count(*), count(*) FILTER (WHERE NOT done), sum(accepted)::bigint,"
+            " sum(duplicates)::bigint, sum(refused)::bigint"
+            " FROM import_item WHERE batch = ANY(%s) GROUP BY batch",
+            (list(batches),),
         )
-        return Tally(*row)
+        return {batch: Tally(*counts) for batch, *counts in found}
 
     def items(self, batch: UUID, *, done: bool | None = None) -> list[ItemRow]:
         where = "WHERE batch = %s AND (%s::bool IS NULL OR done = %s) ORDER BY position"
@@ -192,8 +192,8 @@ class PostgresTransaction:
             )
             return cursor.rowcount == len(changes)
 
-    def original(self, original: UUID) -> OriginalRow | None:
-        return self._one(OriginalRow, "WHERE id = %s", original)
+    def originals(self, originals: Collection[UUID]) -> dict[UUID, OriginalRow]:
+        return {row.id: row for row in self._many(OriginalRow, "WHERE id = ANY(%s)", list(originals))}
 
     def original_boxes(self, originals: Collection[UUID]) -> dict[UUID, OriginalRow]:
         rows = self._rows("SELECT id, size, wrapped FROM original WHERE id = ANY(%s)", (list(originals),))
