@@ -77,9 +77,8 @@ def _problem(error: Exception) -> Problem:
         case Http404():
             return Problem(404, CODES[404], "There is nothing here.")
         case TooManyFilesSent() | TooManyFieldsSent():
-            return Problem(
-                413, CODES[413], f"At most {settings.DATA_UPLOAD_MAX_NUMBER_FILES:,} files come in one request."
-            )
+            limit = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+            return Problem(413, CODES[413], f"One request brings at most {limit:,} files.")
         case RequestDataTooBig():
             return Problem(413, CODES[413], "The request is larger than any that is taken here.")
         case SuspiciousOperation() | UnreadablePostError():

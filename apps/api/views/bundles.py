@@ -1,7 +1,7 @@
 """Bundles between organisations: received, given, read; and the verdict on any bundle."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -25,6 +25,8 @@ from apps.exchange.selectors import inbox_list, sent_list, share_get
 from apps.exchange.services import share_open
 from audit_chain.canonical import JSON
 from audit_chain.proof.bundle import MAX_BUNDLE_SIZE
+
+MOMENT = "%Y%m%dT%H%M%S.%f"  # of UTC, to the microsecond, as the database keeps it
 
 
 class InboxView(MemberView):
@@ -99,12 +101,9 @@ def _verdict_or_none(bundle: bytes) -> dict[str, JSON] | None:
 
 
 def _place(share: Share) -> str:
-    return f"{share.created.isoformat().replace('+00:00', 'Z')}_{share.id}"
+    return f"{share.created.astimezone(UTC).strftime(MOMENT)}_{share.id}"
 
 
 def _moment_and_id(text: str) -> tuple[datetime, UUID]:
     created, _, share_id = text.partition("_")
-    moment = datetime.fromisoformat(created)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment, UUID(share_id)
+    return datetime.strptime(created, MOMENT).replace(tzinfo=UTC), UUID(share_id)
