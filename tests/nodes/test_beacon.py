@@ -20,6 +20,7 @@ from apps.network.errors import Declined
 from audit_chain.beacon.entries import Crosslink, Genesis, parse_entry
 from audit_chain.beacon.entries import Pool as PoolEntry
 from audit_chain.encoding import to_base64
+from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import NoteSigner
 from audit_chain.log.note import Note
 from audit_chain.log.tiles import ENTRIES, TileNodes, tile_at, tile_path
@@ -27,7 +28,7 @@ from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.merkle.hashing import EMPTY_ROOT, leaf_hash
 from audit_chain.merkle.memory_log import MemoryLog
 from audit_chain.merkle.prover import root_hash
-from data_pool.network import Accepted, TreeHead, WrongParent
+from data_pool.network import Accepted, ProvenEntry, TreeHead, WrongParent
 from tests.nodes.cast import Member, Pool, fresh_name, is_known, key_of
 from tests.nodes.processes import NETWORK, OPERATOR_TOKEN, Processes, eventually
 from tests.nodes.requests import Reply, send
@@ -63,6 +64,10 @@ def refusal(reply: Reply) -> str:
     assert set(error) == {"code", "message", "where"}
     assert reply.media_type == "application/json"
     return str(error["code"])
+
+
+def checkpoint_of(proven: ProvenEntry) -> LogCheckpoint:
+    return LogCheckpoint.parse(Note.parse(TlogProof.parse(proven.proof).checkpoint).text)
 
 
 class TestTheWayOfACrosslink:
@@ -203,6 +208,31 @@ class TestEvidence:
         proven = beacon.proof(found.index)
         assert proven
         nodes.network.policy().verify(TlogProof.parse(proven.proof).checkpoint)
+
+    def test_the_proven_time_of_a_deposit_does_not_move_when_the_log_goes_on(
+        self, beacon: BeaconClient, member: Member
+    ) -> None:
+        beacon.submit_evidence(member.deposit(digest := os.urandom(32)))
+        (found,) = eventually(lambda: [one for one in beacon.deposits(digest.hex()) if one.final])
+        proven = beacon.proof(found.index)
+        assert proven
+        beacon.submit_evidence(member.deposit(later := os.urandom(32)))
+        eventually(lambda: [one for one in beacon.deposits(later.hex()) if one.final])
+
+        again = beacon.proof(found.index)
+        assert again
+        assert checkpoint_of(again) == checkpoint_of(proven)
+
+    @pytest.mark.parametrize(("every_key", "kinds"), [(False, {4}), (True, {4, 6})], ids=["compact", "every key"])
+    def test_a_proof_carries_the_cosignatures_asked_for(
+        self, nodes: Processes, beacon: BeaconClient, member: Member, every_key: bool, kinds: set[int]
+    ) -> None:
+        beacon.submit_evidence(member.deposit(digest := os.urandom(32)))
+        (found,) = eventually(lambda: [one for one in beacon.deposits(digest.hex()) if one.final])
+        proven = beacon.proof(found.index, every_key=every_key)
+        assert proven
+        verified = nodes.network.policy().verify(TlogProof.parse(proven.proof).checkpoint)
+        assert {cosigned.kind for cosigned in verified.cosigned} == kinds
 
     def test_the_same_deposit_gives_the_same_receipt(self, beacon: BeaconClient, member: Member) -> None:
         deposit = member.deposit(os.urandom(32))
