@@ -11,6 +11,7 @@ from audit_chain.beacon.state import RegisteredPool, get_crosslink, get_deposits
 from audit_chain.beacon.transition import process_entry
 from audit_chain.encoding import from_hex
 from audit_chain.log.note import Note
+from data_pool.network import ProvenEntry
 from tests.pool.cast import ExampleBeacon
 
 
@@ -32,6 +33,9 @@ class ExampleChain(ExampleBeacon):
             process_entry(dict(self.network.state), entry.encode(), self.network.store.head().next_index)
             self.queue.append(entry)  # type: ignore[arg-type]  # encoded like a crosslink
         return api.Receipt(index)
+
+    def proof(self, index: int, *, every_key: bool = False) -> ProvenEntry | None:
+        return super().proof(index)
 
     def deposits(self, sha256: str) -> tuple[api.Deposit, ...]:
         self._reach()
@@ -75,6 +79,14 @@ class ExampleChain(ExampleBeacon):
         newest = len(self._seals()) if before is None else before - 1
         numbers = range(newest, max(0, newest - limit), -1)
         return api.BlockPage(tuple(self.block(number).block for number in numbers), None)
+
+    def entry(self, index: int) -> api.Entry:
+        self._reach()
+        if not 0 <= index < self.network.store.head().tree_size:
+            raise Declined(404, "unknown", "no such entry")
+        (data,) = self.network.store.read_entries(index, index + 1)
+        at = self._placement(index)
+        return api.Entry(data.decode(), parse_entry(data).TYPE, index, at.block, at.time, at.final)
 
     def validators(self) -> api.Validators:
         self._reach()
