@@ -10,7 +10,7 @@ with a unique constraint behind it. Everything that can be done before the lock 
 import logging
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -29,12 +29,13 @@ from data_pool.errors import RowDamaged
 from data_pool.keys import decrypt, encrypt
 from data_pool.payload import encode_fields
 from data_pool.setup import Setup
-from data_pool.storage.rows import BatchRow, ItemRow, RecordRow
+from data_pool.storage.rows import BatchRow, ItemRow, OriginalRow, RecordRow
 
 logger = logging.getLogger(__name__)
 
 CHUNK_DOCUMENTS: Final = 500
 CHUNK_BYTES: Final = 8 * 1024 * 1024  # of encrypted payloads
+LOADED_BYTES: Final = 8 * 1024 * 1024  # of files, held at a time
 
 
 def process(setup: Setup, *, limit: int = 200, batch: UUID | None = None) -> int:
@@ -44,18 +45,19 @@ def process(setup: Setup, *, limit: int = 200, batch: UUID | None = None) -> int
     """
     with setup.storage.claim(limit=limit, batch=batch) as items:
         try:
-            _read_all(setup, [Reading(item) for item in items])
+            _read_all(setup, items)
         except Overtaken:
             # The claim was lost, with its connection, and another worker has taken over. Its work stands.
             logger.warning("import overtaken by another worker")
         return len(items)
 
 
-def _read_all(setup: Setup, readings: list[Reading]) -> None:
+def _read_all(setup: Setup, items: Sequence[ItemRow]) -> None:
     waiting, documents, size = list[Reading](), 0, 0
-    for reading in readings:
+    for file in _load(setup, items):
+        reading = Reading(file.item)
         waiting.append(reading)
-        for result in _read(setup, reading.item):
+        for result in _read(setup, file):
             reading.results.append(result)
             documents, size = documents + 1, size + result.weight
             if documents >= CHUNK_DOCUMENTS or size >= CHUNK_BYTES:
@@ -63,6 +65,46 @@ def _read_all(setup: Setup, readings: list[Reading]) -> None:
                 waiting, documents, size = [reading], 0, 0
         reading.ended = True
     store_chunk(setup, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A staged file as it is stored; a row that should be there and is not, is None."""
+
+    item: ItemRow
+    original: OriginalRow | None
+    batch: BatchRow | None
+
+
+def _load(setup: Setup, items: Sequence[ItemRow]) -> Iterator[_File]:
+    """The files with their contents, some megabytes of them at a time."""
+    with setup.storage.transaction() as rows:
+        sizes = {row.id: row.size for row in rows.original_boxes(_originals(items)).values()}
+        batches = {batch: rows.batch(batch) for batch in {item.batch for item in items}}
+    for group in _group(items, sizes):
+        with setup.storage.transaction() as rows:
+            originals = rows.originals(_originals(group))
+        for item in group:
+            # Taken out, so that no more than one group's contents are held.
+            yield _File(item, originals.pop(item.original) if item.original in originals else None, batches[item.batch])
+
+
+def _originals(items: Sequence[ItemRow]) -> list[UUID]:
+    return [item.original for item in items if item.original is not None]
+
+
+def _group(items: Sequence[ItemRow], sizes: Mapping[UUID, int]) -> Iterator[list[ItemRow]]:
+    """The items in runs of files that are LOADED_BYTES together, or one larger file."""
+    group, total = list[ItemRow](), 0
+    for item in items:
+        size = sizes.get(item.original, 0) if item.original else 0
+        if group and total + size > LOADED_BYTES:
+            yield group
+            group, total = [], 0
+        group.append(item)
+        total += size
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +117,17 @@ class _Source:
     replaces: Replaces | None
 
 
-def _read(setup: Setup, item: ItemRow) -> Iterator[Prepared | Refused]:
+def _read(setup: Setup, file: _File) -> Iterator[Prepared | Refused]:
     """What becomes of each document of the file from `item.parts` on. Whatever is in it, this ends well."""
-    with setup.storage.transaction() as rows:
-        original = rows.original(item.original) if item.original else None
-        batch = rows.batch(item.batch)
+    original, batch = file.original, file.batch
     try:
-        setup.keys.open_row(item)
+        setup.keys.open_row(file.item)
         if original is None or batch is None:
             raise RowDamaged("a staged file has lost its rows", expected="original and batch", got="not both")
         secret = setup.keys.open_members(original)
         data = decrypt(bytes.fromhex(secret["key"]), original.content, owner=original.id)
         source = _Source(original.id, data, secret, _open_replaces(setup, batch))
-        yield from islice(_read_source(setup, source), item.parts, None)
+        yield from islice(_read_source(setup, source), file.item.parts, None)
     except DocumentRefused as refused:
         yield Refused(refused.reason, refused.where)
     except AuditChainError as error:

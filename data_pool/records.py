@@ -8,7 +8,6 @@ from uuid import UUID
 from audit_chain.records.fields import Value
 from audit_chain.records.tree import RecordKey, cipher_key
 from data_pool.blind_index import twin_token
-from data_pool.errors import UnknownRecord
 from data_pool.keys import PoolKeys, decrypt
 from data_pool.life import Life, Reach, Stage, read_life
 from data_pool.payload import decode_fields
@@ -118,9 +117,8 @@ def read_record(setup: Setup, record: UUID) -> Record:
 
 def read_original(setup: Setup, record: UUID) -> Original:
     with setup.storage.snapshot() as rows:
-        row = rows.original(get_record(rows, record).original)
-    if row is None:
-        raise UnknownRecord("the record's original is gone", got=str(record))
+        original = get_record(rows, record).original
+        row = rows.originals([original])[original]
     secret = setup.keys.open_members(row)
     data = decrypt(bytes.fromhex(secret["key"]), row.content, owner=row.id)
     return Original(secret["name"], secret["media_type"], data)

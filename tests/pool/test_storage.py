@@ -81,11 +81,14 @@ def test_one_at_a_time_has_the_turn(storage: PoolStorage) -> None:
 
 
 def test_an_error_takes_everything_back(storage: PoolStorage) -> None:
-    with pytest.raises(ZeroDivisionError), storage.transaction() as rows:
-        rows.insert([BatchRow(BATCH, NOON, 1, b"")])
-        rows.log.append_entries(0, [b"entry"])
-        raise ZeroDivisionError
+    def fail() -> None:
+        with storage.transaction() as rows:
+            rows.insert([BatchRow(BATCH, NOON, 1, b"")])
+            rows.log.append_entries(0, [b"entry"])
+            raise ZeroDivisionError
 
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with storage.transaction() as rows:
         assert rows.batch(BATCH) is None
         rows.log.append_entries(0, [b"entry"])
