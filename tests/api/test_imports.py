@@ -94,7 +94,7 @@ def test_a_form_brings_files_of_all_kinds_each_with_its_outcome(cast: Cast, worl
         (3, 0): "refused",
     }
     assert by_place[0, 0]["name"] == 'November "a";\u00fc.json'
-    assert by_place[1, 1]["where"] == "row 2, Date"
+    assert by_place[1, 1]["where"] == "row 2, line 3, Date"
     assert by_place[1, 1]["record"] is None
     assert by_place[3, 0]["reason"] == "the file is empty"
     table_row = cast.viewer.get(f"records/{by_place[1, 0]['record']}").json()
@@ -144,10 +144,8 @@ def test_a_replacement_names_the_record_that_it_replaces(cast: Cast, world: Worl
     number = next(numbers)
     (older,) = bring(cast.staff, world, invoice(number))["items"]
 
-    by_query = bring(
-        cast.staff, world, invoice(number, due_date="2027-02-01"), path=f"imports?replaces={older['record']}"
-    )
-    (newer,) = by_query["items"]
+    second, path = invoice(number, due_date="2027-02-01"), f"imports?replaces={older['record']}"
+    (newer,) = bring(cast.staff, world, second, path=path)["items"]
     third = json.dumps(invoice(number, due_date="2027-03-01")).encode()
     (newest,) = bring_form(cast.staff, world, files=[named("third.json", third)], replaces=newer["record"])["items"]
 

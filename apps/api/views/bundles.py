@@ -39,8 +39,8 @@ class InboxView(MemberView):
     def answer_page(self, select: Callable[..., QuerySet[Share]]) -> Response:
         asked = self.read_query(PageQuery)
         limit, before = asked["limit"], cursor_read(asked, _moment_and_id)
-        shares = list(select(actor=self.actor, before=before)[: limit + 1])
-        return Response(Bundles(page_cut(shares, limit, _place)).data)
+        shares = select(actor=self.actor, before=before).select_related("sender", "recipient")
+        return Response(Bundles(page_cut(list(shares[: limit + 1]), limit, _place)).data)
 
 
 class GivenView(InboxView):

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.actor import Actor
 from apps.api.downloads import download
 from apps.api.paging import PageQuery, cursor_read
 from apps.api.serializers.chain import OwnPool
@@ -18,6 +19,8 @@ from apps.exchange.records import original_get, pool_status, record_get, records
 from audit_chain.canonical import MAX_INTEGER
 from data_pool.life import Stage
 from data_pool.search import RecordQuery
+
+SEARCHED = ("text", "number", "partner", "amount", "date_from", "date_to", "kind")
 
 
 class PoolView(MemberView):
@@ -36,25 +39,21 @@ class RecordsView(MemberView):
         responses=Records,
     )
     def get(self, request: Request) -> Response:
-        return self.answer_page(self.read_query(PageQuery))
-
-    def answer_page(self, asked: dict[str, Any]) -> Response:
-        before, limit = cursor_read(asked, _index), asked.pop("limit")
-        asked.pop("cursor", None)
-        state = asked.pop("state", None)
-        query = RecordQuery(life=Stage(state) if state else None, **asked)
-        page = records_find(actor=self.actor, query=query, before=before, limit=limit)
-        return Response(Records(page).data)
+        asked = self.read_query(PageQuery)
+        return Response(_page(self.actor, RecordQuery(), asked))
 
 
-class RecordSearchView(RecordsView):
-    http_method_names = ["post"]
-
+class RecordSearchView(MemberView):
     @extend_schema(
         operation_id="records_search", summary="Find records by what they say", request=RecordSearch, responses=Records
     )
     def post(self, request: Request) -> Response:
-        return self.answer_page(self.read_body(RecordSearch))
+        asked = self.read_body(RecordSearch)
+        state = asked.get("state")
+        query = RecordQuery(
+            life=Stage(state) if state else None, **{name: asked[name] for name in SEARCHED if name in asked}
+        )
+        return Response(_page(self.actor, query, asked))
 
 
 class RecordView(MemberView):
@@ -88,6 +87,11 @@ class ReplacementView(MemberView):
         older = self.read_body(Replacement)["replaces"]
         version_declare(actor=self.actor, newer=record_id, older=older)
         return Response(status=204)
+
+
+def _page(actor: Actor, query: RecordQuery, asked: dict[str, Any]) -> dict[str, Any]:
+    before = cursor_read(asked, _index)
+    return Records(records_find(actor=actor, query=query, before=before, limit=asked["limit"])).data
 
 
 def _index(text: str) -> int:
