@@ -6,14 +6,17 @@ signature has not left the process. A stop after it leaves a sealed block whose 
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 
+from apps.beacon.history import refuse_lost_history
 from apps.beacon.log import open_store
 from apps.beacon.models import Block, StateItem
 from apps.beacon.ordering import Ordering
 from apps.network.state_rows import StateRows
+from apps.network.witness_client import WitnessClient
 from audit_chain.beacon.state import get_latest_seal
 from audit_chain.beacon.transition import process_entry
 from audit_chain.encoding import from_time, to_time
@@ -48,6 +51,16 @@ class Sealing:
                 self._seal(store, [self.genesis], now)
             else:
                 self._refuse_foreign(store)
+
+    def refuse_lost_history(self, witnesses: Sequence[WitnessClient]) -> None:
+        """Nothing, where the database has every tree that the witnesses show; HistoryLost else."""
+        store = open_store()
+        refuse_lost_history(
+            SealedLog(store, self.signer),
+            size=store.head().tree_size,
+            key=self.signer.verifier_key,
+            witnesses=witnesses,
+        )
 
     def seal_block(self, *, now: int, heartbeat: bool) -> Seal | None:
         """The seal of a block of what waits; None where nothing waits that holds, unless a heartbeat is due.

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
 
@@ -13,6 +13,7 @@ from apps.beacon.log import open_store
 from apps.beacon.sealing import Sealing
 from apps.network.gathering import Cosigning, Gathering
 from apps.network.network_file import NetworkFile
+from apps.network.witness_client import WitnessClient
 from audit_chain.log.store import Seal
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Sequencer:
         self,
         sealing: Sealing,
         gathering: Gathering,
+        witnesses: Sequence[WitnessClient],
         network: NetworkFile,
         *,
         wall_clock: Callable[[], float] = time.time,
@@ -45,6 +47,7 @@ class Sequencer:
     ) -> None:
         self._sealing = sealing
         self._gathering = gathering
+        self._witnesses = witnesses
         self._network = network
         self._policy = network.policy()
         self._wall_clock = wall_clock
@@ -58,6 +61,7 @@ class Sequencer:
     def run(self, stop: Event) -> None:
         """Works until `stop` is set; call `wake` of the gathering after setting it."""
         self._sealing.begin(now=int(self._wall_clock()))
+        self._sealing.refuse_lost_history(self._witnesses)
         self._go_on_from_the_database()
         while not stop.is_set():
             if self._may_seal():

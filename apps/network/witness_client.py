@@ -1,5 +1,6 @@
 """One witness asked over HTTP to cosign a checkpoint (C2SP tlog-witness, "add-checkpoint")."""
 
+import hashlib
 from dataclasses import dataclass
 
 from apps.network.errors import Unreachable
@@ -7,6 +8,7 @@ from apps.network.network_file import ValidatorNode
 from apps.network.transport import Transport
 from audit_chain.encoding import from_decimal
 from audit_chain.errors import AuditChainError
+from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Note, Signature, verified_signatures
 from audit_chain.log.witness import AddCheckpointRequest, parse_cosignatures
@@ -62,6 +64,20 @@ class WitnessClient:
         except (Unreachable, AuditChainError, UnicodeDecodeError) as problem:
             return NotSigned(None, str(problem))
         return NotSigned(answer.status, f"status {answer.status}")
+
+    def latest_checkpoint(self, key: VerifierKey) -> LogCheckpoint | None:
+        """The checkpoint that the witness shows of the log that `key` signs; None where there is none, or no answer."""
+        path = f"/{hashlib.sha256(key.name.encode()).hexdigest()}/checkpoint"
+        try:
+            answer = self._transport.exchange("GET", path, limit=ANSWER_LIMIT)
+            if answer.status != 200:
+                return None
+            note = Note.parse(answer.body)
+            verified_signatures(note, [key])
+            checkpoint = LogCheckpoint.parse(note.text)
+        except (Unreachable, AuditChainError):
+            return None
+        return checkpoint if checkpoint.origin == key.name else None
 
     def close(self) -> None:
         self._transport.close()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from apps.network.beacon_client import BeaconClient
 from apps.network.genesis import create
@@ -125,6 +127,33 @@ def test_a_lost_connection_to_the_database_is_made_anew(
         )
     eventually(lambda: nodes.is_ready("beacon"))
     seconds_to_final(beacon, member)
+
+
+def test_a_database_put_back_from_an_old_copy_is_not_written_to(
+    nodes: Processes, beacon: BeaconClient, member: Member, beacon_database: str, postgres_url: str
+) -> None:
+    for name in ("sequencer", "beacon"):
+        nodes.kill(name)
+    name = conninfo_to_dict(beacon_database)["dbname"]
+    copy = f"{name}_copy"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            [name],
+        )
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*map(sql.Identifier, (copy, name, name)))
+        )
+    try:
+        nodes.start("sequencer", "beacon")
+        seconds_to_final(beacon, member)
+        nodes.kill("sequencer")
+        old = {"BEACON_DATABASE_URL": beacon_database.replace(f"/{name}?", f"/{copy}?")}
+        assert nodes.run_sequencer(name="forgetful", **old).wait(30) == 1
+        assert "does not have" in nodes.log("forgetful")
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
 
 
 def test_a_quiet_beacon_shows_that_it_lives(nodes: Processes, beacon: BeaconClient) -> None:

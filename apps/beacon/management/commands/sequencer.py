@@ -34,14 +34,15 @@ class Command(BaseCommand):
             network, signer = network_file(), log_signer()
         except NetworkFileInvalid as problem:
             raise CommandError(str(problem)) from None
-        gathering = Gathering([WitnessClient.of(node) for node in network.validators], _consistency_prover(signer))
+        witnesses = [WitnessClient.of(node) for node in network.validators]
+        gathering = Gathering(witnesses, _consistency_prover(signer))
         stop = _stop_on_signals(gathering)
         watch = SubmissionWatch(gathering.wake)
         watch.start()
         try:
             while not stop.is_set():
                 sealing = Sealing(signer, EmbeddedOrdering(), network.genesis_entry())
-                self._work(Sequencer(sealing, gathering, network, heartbeat=heartbeat), stop)
+                self._work(Sequencer(sealing, gathering, witnesses, network, heartbeat=heartbeat), stop)
         except AuditChainError as problem:
             raise CommandError(f"{type(problem).__name__}: {problem}") from None
         finally:
