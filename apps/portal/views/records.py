@@ -102,7 +102,11 @@ def record(request: PageRequest, record_id: UUID, view: str = "document") -> Htt
 def life(request: PageRequest, record_id: UUID) -> HttpResponse:
     """The record's stick alone, asked for again and again until it is final."""
     found = record_get(actor=request.actor, record_id=record_id)
-    return render(request, "portal/parts/life.html", {"record": found, **life_context(found)})
+    context = life_context(found)
+    response = render(request, "portal/parts/life.html", {"record": found, **context})
+    if context["is_final"]:
+        response["HX-Refresh"] = "true"  # More than the stick changes now: who attests it, whether it can be shared.
+    return response
 
 
 @require_safe
