@@ -60,8 +60,8 @@ class Sequencer:
 
     def run(self, stop: Event) -> None:
         """Works until `stop` is set; call `wake` of the gathering after setting it."""
-        self._sealing.begin(now=int(self._wall_clock()))
         self._sealing.refuse_lost_history(self._witnesses)
+        self._sealing.begin(now=int(self._wall_clock()))
         self._go_on_from_the_database()
         while not stop.is_set():
             if self._may_seal():

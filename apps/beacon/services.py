@@ -19,6 +19,7 @@ from audit_chain.beacon.transition import compute_crosslink_note, process_entry
 from audit_chain.errors import Malformed, UnknownMember, UnknownPool, WrongParent
 from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Note
+from audit_chain.log.tiles import check_entry_size
 
 QUEUED = Receipt(index=None)
 ANY_INDEX = 1  # where an entry will stand is not known yet; only the genesis stands at 0
@@ -94,6 +95,7 @@ def pool_register(submission: PoolSubmission) -> Receipt:
 
 
 def _queue(state: State, entry: bytes) -> None:
+    check_entry_size(entry)
     process_entry(state, entry, ANY_INDEX)  # The state is this request's own and is thrown away.
     try:
         ordering.submit(entry)

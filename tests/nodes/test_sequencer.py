@@ -151,6 +151,11 @@ def test_a_database_put_back_from_an_old_copy_is_not_written_to(
         old = {"BEACON_DATABASE_URL": beacon_database.replace(f"/{name}?", f"/{copy}?")}
         assert nodes.run_sequencer(name="forgetful", **old).wait(30) == 1
         assert "does not have" in nodes.log("forgetful")
+        with psycopg.connect(old["BEACON_DATABASE_URL"]) as connection:
+            connection.execute("TRUNCATE log_entry, log_tile, log_seal, beacon_block, beacon_state, beacon_cosignature")
+            connection.execute("UPDATE log_head SET next_index = 0, tree_size = 0, root = sha256('')")
+        assert nodes.run_sequencer(name="emptied", **old).wait(30) == 1
+        assert "does not have" in nodes.log("emptied")
     finally:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
