@@ -10,7 +10,7 @@ from data_pool.errors import PoolError, ReplacementRefused, RowDamaged
 from data_pool.replacements import check_replaceable, get_record
 from data_pool.setup import Setup
 from data_pool.storage.ports import Transaction
-from data_pool.storage.rows import ItemRow, OutcomeKind, OutcomeRow, RecordRow, ReplacementRow, Token
+from data_pool.storage.rows import ItemRow, OutcomeKind, OutcomeRow, RecordRow, ReplacementRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,4 @@ class _Chunk:
         first = SealedLog(self._rows.log, self._setup.keys.signer).append([new.entry.encode() for new in self._new])
         ordinal = self._rows.last_ordinal() + 1
         self._rows.insert([new.row.at(first + place, ordinal + place) for place, new in enumerate(self._new)])
-        self._rows.insert_tokens(
-            [Token(token, index) for index, new in enumerate(self._new, first) for token in new.tokens]
-        )
+        self._rows.insert_tokens({index: new.tokens for index, new in enumerate(self._new, first)})

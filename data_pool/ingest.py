@@ -34,6 +34,7 @@ from data_pool.storage.rows import BatchRow, ItemRow, OriginalRow, RecordRow
 logger = logging.getLogger(__name__)
 
 CHUNK_DOCUMENTS: Final = 500
+MANY_DOCUMENTS: Final = 5_000  # in one run, after which the storage's statistics are out of date
 CHUNK_BYTES: Final = 8 * 1024 * 1024  # of encrypted payloads
 LOADED_BYTES: Final = 8 * 1024 * 1024  # of files, held at a time
 
@@ -45,26 +46,31 @@ def process(setup: Setup, *, limit: int = 200, batch: UUID | None = None) -> int
     """
     with setup.storage.claim(limit=limit, batch=batch) as items:
         try:
-            _read_all(setup, items)
+            documents = _read_all(setup, items)
         except Overtaken:
             # The claim was lost, with its connection, and another worker has taken over. Its work stands.
             logger.warning("import overtaken by another worker")
-        return len(items)
+            return len(items)
+    if documents >= MANY_DOCUMENTS:
+        setup.storage.learn()
+    return len(items)
 
 
-def _read_all(setup: Setup, items: Sequence[ItemRow]) -> None:
-    waiting, documents, size = list[Reading](), 0, 0
+def _read_all(setup: Setup, items: Sequence[ItemRow]) -> int:
+    """How many documents the files held."""
+    waiting, documents, size, total = list[Reading](), 0, 0, 0
     for file in _load(setup, items):
         reading = Reading(file.item)
         waiting.append(reading)
         for result in _read(setup, file):
             reading.results.append(result)
-            documents, size = documents + 1, size + result.weight
+            documents, size, total = documents + 1, size + result.weight, total + 1
             if documents >= CHUNK_DOCUMENTS or size >= CHUNK_BYTES:
                 store_chunk(setup, waiting)
                 waiting, documents, size = [reading], 0, 0
         reading.ended = True
     store_chunk(setup, waiting)
+    return total
 
 
 @dataclass(frozen=True, slots=True)

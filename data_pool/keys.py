@@ -25,17 +25,13 @@ from audit_chain import canonical
 from audit_chain.canonical import JSON
 from audit_chain.log.keys import NoteSigner
 from data_pool.errors import PoolError, RowDamaged
-from data_pool.storage.rows import Row
+from data_pool.storage.rows import TOKEN_SIZE, Row
 
 R = TypeVar("R", bound=Row)
 
 KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 12
 """Random for every box. One key may close 2**32 boxes before two are likely to share one (NIST SP 800-38D, 8.3)."""
-
-TOKEN_SIZE: Final = 16
-"""Bytes of a blind-index token: two of 2**32 different ones agree with a chance of 2**-65."""
-
 
 COMMON_TOKENS: Final = 16_384
 """Kept in memory, beside the keys; one takes some 300 bytes."""

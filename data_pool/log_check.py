@@ -135,6 +135,8 @@ class _LogCheck:
             self._findings.add("log_head", "is not where the last seal ends", expected=expected, got=got)
         if self._read(head.next_index, head.next_index + 1)[0] is not None:
             self._findings.add("log_head", "does not count every entry", expected="more", got=head.next_index)
+        if head.next_index > size and self._read(head.next_index - 1, head.next_index)[0] is None:
+            self._findings.add("log_head", "counts entries that are not there", expected="fewer", got=head.next_index)
 
     def _check_tiles(self, tiles: Mapping[TileKey, bytes]) -> None:
         keys = list(tiles)

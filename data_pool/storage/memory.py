@@ -1,7 +1,7 @@
 """A pool's storage in memory: for tests, and the shortest account of what a storage has to do."""
 
 import copy
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, RLock
@@ -72,9 +72,10 @@ class MemoryTransaction:
             self._check_unique(row)
             self._table(type(row))[_key(row)] = row
 
-    def insert_tokens(self, tokens: Sequence[Token]) -> None:
-        for token in tokens:
-            self._state.tokens.setdefault(token.token, set()).add(token.index)
+    def insert_tokens(self, tokens: Mapping[int, Collection[bytes]]) -> None:
+        for index, own in tokens.items():
+            for token in own:
+                self._state.tokens.setdefault(token, set()).add(index)
 
     def scan(self, table: type[R]) -> Iterator[R]:
         rows = self._table(table)
@@ -276,6 +277,9 @@ class MemoryStorage:
             if ours:
                 with self._claims:
                     self._turns.discard(name)
+
+    def learn(self) -> None:
+        """Nothing is planned here."""
 
     def schema_problem(self) -> None:
         """There is no schema."""

@@ -4,7 +4,7 @@ Everything happens in a `Transaction`: all that was written in it stays when its
 otherwise, also when the process is killed at any line. What it reads, others may change until it locks the log.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -56,8 +56,8 @@ class Transaction(Protocol):
         """Keeps rows of one table, all new."""
         ...
 
-    def insert_tokens(self, tokens: Sequence[Token]) -> None:
-        """Keeps entries of the blind index, all new."""
+    def insert_tokens(self, tokens: Mapping[int, Collection[bytes]]) -> None:
+        """Keeps the blind-index tokens (16 bytes each) of new records, by log index."""
         ...
 
     def scan(self, table: type[R]) -> Iterator[R]:
@@ -187,6 +187,10 @@ class PoolStorage(Protocol):
 
     def turn(self, name: str) -> AbstractContextManager[bool]:
         """Whether the turn of that name is ours, until the block ends or the process dies."""
+        ...
+
+    def learn(self) -> None:
+        """Tells the storage that much has come in, so that it plans its reading anew."""
         ...
 
     def schema_problem(self) -> str | None:

@@ -6,11 +6,14 @@ them makes it unreadable under the pool's keys (`data_pool.keys`). Columns left 
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 from uuid import UUID
 
 Column: TypeAlias = bool | int | str | bytes | datetime | UUID | None
 OutcomeKind: TypeAlias = Literal["accepted", "duplicate", "refused"]
+
+TOKEN_SIZE: Final = 16
+"""Bytes of a blind-index token: two of 2**32 different ones agree with a chance of 2**-65."""
 
 
 @dataclass(frozen=True, slots=True)
