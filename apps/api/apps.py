@@ -1,5 +1,3 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 
 
@@ -7,6 +5,3 @@ class ApiConfig(AppConfig):
     name = "apps.api"
     label = "api"
     verbose_name = "API"
-
-    def ready(self) -> None:
-        import_module("apps.api.schema")

@@ -1,7 +1,10 @@
 """Tokens: how they are shown, what they are worth, how often they may ask."""
 
+import io
+
 import pytest
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from apps.accounts.models import ApiToken, Organisation
@@ -120,3 +123,19 @@ def test_who_is_slowed_down_is_told_for_how_long(cast: Cast, few_requests: None)
     assert 1 <= int(response["Retry-After"]) <= 60
     cache.clear()
     assert cast.viewer.get("me").status_code == 200
+
+
+# By command
+
+
+def test_whoever_runs_the_portal_makes_a_token_by_command(cast: Cast) -> None:
+    said = io.StringIO()
+    call_command("api_token", organisation=SUPPLIER, role="staff", label="ERP", stdout=said)
+    me = Caller("ERP", said.getvalue().strip()).get("me").json()
+    assert (me["organisation"]["name"], me["role"], me["token"]["label"]) == (SUPPLIER, "staff", "ERP")
+
+
+@pytest.mark.parametrize("options", [{"organisation": "nobody"}, {"organisation": SUPPLIER, "label": ""}])
+def test_a_token_of_nobody_or_without_a_label_is_not_made(options: dict[str, str], cast: Cast) -> None:
+    with pytest.raises(CommandError, match="There is no organisation|A label has"):
+        call_command("api_token", **options)
