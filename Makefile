@@ -8,10 +8,9 @@ PYTHON ?= $(shell for python in $(PYTHONS); do \
 
 BIN = .venv/bin
 # --no-deps and --require-hashes: nothing is installed that is not in the lock, and nothing that was changed since.
-INSTALL = $(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: \
+# --use-pep517: merkletools comes as source only, plain Python, which older versions of pip would build a way that they warn of.
+INSTALL = $(BIN)/python -m pip install --quiet --no-deps --require-hashes --use-pep517 \
 	--disable-pip-version-check --no-input --root-user-action=ignore --requirement
-# merkletools comes as source only; it is plain Python.
-INSTALL_RUNTIME = $(subst --only-binary :all:,--only-binary :all: --no-binary merkletools,$(INSTALL))
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --override requirements-override.txt
 CHECKED = apps audit_chain data_pool tests manage.py
@@ -64,7 +63,7 @@ clean: ## delete .venv and all caches; the network's data stays
 	@$(BIN)/python -c '' 2>/dev/null || { echo "Making .venv with $$($(PYTHON) --version) ($(PYTHON))" && \
 		$(PYTHON) -m venv --clear .venv; }
 	@echo "Installing what Tallystick runs on (requirements.txt)"
-	@$(INSTALL_RUNTIME) requirements.txt
+	@$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/.development: .venv/.runtime requirements-dev.txt
