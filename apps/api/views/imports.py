@@ -22,7 +22,7 @@ from data_pool.staging import Upload
 
 class ImportsView(MemberView):
     parser_classes: ClassVar = [MultiPartParser, RawJSONParser]
-    body_limit = settings.MAX_UPLOAD_BYTES
+    body_limit = settings.MAX_FILE_BYTES  # A body is one file.
 
     @extend_schema(
         operation_id="imports_list",
