@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 from django.utils.functional import SimpleLazyObject
 
 from apps.accounts.actor import Actor
@@ -75,8 +76,11 @@ def _to_sign_in(request: PageRequest) -> HttpResponse:
 
 def _answer(view: View, request: PageRequest, /, *args: Any, **kwargs: Any) -> HttpResponse:
     try:
-        return view(request, *args, **kwargs)
+        response = view(request, *args, **kwargs)
     except NotFound as error:
         raise Http404(error.message) from error
     except PortalError as error:
-        return render(request, "portal/refused.html", {"error": error}, status=error.status)
+        response = render(request, "portal/refused.html", {"error": error}, status=error.status)
+    if request.user.is_authenticated:
+        add_never_cache_headers(response)  # After the sign-out, "back" shows nothing.
+    return response

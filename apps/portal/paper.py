@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apps.portal.wording import money, natural
+from data_pool.documents.currency import EXPONENTS
 
 Fields = Mapping[str, str | int | bool | None]
 
@@ -122,7 +123,7 @@ def _line(fields: Fields, place: str, currency: str) -> Line:
         name=_text(fields, f"{place}.name") or _text(fields, f"{place}.id"),
         description=_text(fields, f"{place}.description"),
         quantity=quantity,
-        unit_price=_text(fields, f"{place}.unit_price"),
+        unit_price=_price(_text(fields, f"{place}.unit_price"), currency),
         net=_money(fields, f"{place}.net_amount", currency),
         depth=place.count("lines") - 1,
     )
@@ -185,6 +186,16 @@ def _money(fields: Fields, name: str, currency: str) -> str:
     """The amount without its currency, which stands beside the payable amount."""
     text = money(_int(fields, name), currency)
     return text.removesuffix(f" {currency}") if currency else text
+
+
+def _price(text: str, currency: str) -> str:
+    """A unit price keeps all its decimals, and has at least those of its currency: 41.2 -> 41.20, 0.00125 as it is."""
+    sign = "-" if text.startswith("-") else ""
+    whole, _, fraction = text.removeprefix("-").partition(".")
+    if not whole.isdecimal():
+        return text
+    digits = fraction.ljust(EXPONENTS.get(currency, 2), "0")
+    return f"{sign}{int(whole):,}.{digits}" if digits else f"{sign}{int(whole):,}"
 
 
 def _int(fields: Fields, name: str) -> int | None:

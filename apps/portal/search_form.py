@@ -1,7 +1,6 @@
 """What the records page asks for. It is sent in a body: what people look for does not belong into an address."""
 
 import re
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -12,10 +11,10 @@ from data_pool.documents.currency import EXPONENTS
 from data_pool.life import Stage
 from data_pool.search import RecordQuery
 
-_AMOUNT = re.compile(
-    r"(?P<sign>-?)(?P<whole>[0-9]{1,13})(?:[.,](?P<fraction>[0-9]{1,4}))?(?: ?(?P<currency>[A-Za-z]{3}))?"
-)
-_GROUPED = re.compile(r"(?<=[0-9])[,.' \u00a0\u202f](?=[0-9]{3}(?:[^0-9]|$))")
+_AMOUNT = re.compile(r"(?P<sign>-?)(?P<number>[0-9][0-9 .,'\u00a0\u202f]{0,30}?)(?: ?(?P<currency>[A-Za-z]{3}))?")
+_LIKE = "An amount looks like 5,355.00 or 5,355.00 EUR."
+_TAIL = re.compile(r"[.,](?P<digits>[0-9]{1,4})$")
+_WHOLE = re.compile(r"[0-9]{1,13}|[0-9]{1,3}(?:(?P<by>[ .,'\u00a0\u202f])[0-9]{3})(?:(?P=by)[0-9]{3}){0,3}")
 
 
 class SearchForm(PlainForm):
@@ -54,15 +53,23 @@ class SearchForm(PlainForm):
 
 
 def minor_units(text: str) -> int | None:
-    """5,355.00 or 5.355,00 EUR -> 535500; an amount without a currency is read with two decimals."""
-    compact = _GROUPED.sub("", text.strip())
-    if not compact:
+    """5,355.00 or 5.355,00 EUR -> 535500; an amount without a currency is read with two decimals.
+
+    Three digits after the last separator are thousands, unless the currency has three decimals.
+    """
+    if not text.strip():
         return None
-    found = _AMOUNT.fullmatch(compact)
+    found = _AMOUNT.fullmatch(text.strip())
     if found is None:
-        raise forms.ValidationError("An amount looks like 5,355.00 or 5,355.00 EUR.")
+        raise forms.ValidationError(_LIKE)
     exponent = EXPONENTS.get((found["currency"] or "").upper(), 2)
-    amount = Decimal(f"{found['sign']}{found['whole']}.{found['fraction'] or 0}").scaleb(exponent)
-    if amount != amount.to_integral_value():
+    whole, fraction = found["number"], ""
+    tail = _TAIL.search(whole)
+    if tail is not None and (len(tail["digits"]) != 3 or exponent == 3):
+        whole, fraction = whole[: tail.start()], tail["digits"]
+    if not _WHOLE.fullmatch(whole):
+        raise forms.ValidationError(_LIKE)
+    if len(fraction) > exponent and fraction[exponent:].strip("0"):
         raise forms.ValidationError("This has more decimals than the currency.")
-    return int(amount)
+    digits = "".join(filter(str.isdecimal, whole)) + fraction[:exponent].ljust(exponent, "0")
+    return int(found["sign"] + digits)
