@@ -1,5 +1,6 @@
 """Invoices made for tests: valid UBL, with a text of the test's choice wherever a document has room for one."""
 
+import secrets
 from collections.abc import Iterator
 from itertools import count
 from xml.sax.saxutils import escape
@@ -62,5 +63,6 @@ def invoice(number: str, **texts: str) -> bytes:
 
 
 def numbered(prefix: str) -> Iterator[str]:
-    """Invoice numbers that do not repeat within a test session: `<prefix>-1` and so on."""
-    return (f"{prefix}-{number}" for number in count(1))
+    """Invoice numbers that do not come again, in no other test session either."""
+    session = secrets.token_hex(3)
+    return (f"{prefix}-{session}-{number}" for number in count(1))
