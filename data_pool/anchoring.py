@@ -23,7 +23,7 @@ from dataclasses import replace
 from audit_chain.beacon.entries import Crosslink as CrosslinkEntry
 from audit_chain.beacon.entries import Pool as PoolEntry
 from audit_chain.beacon.entries import parse_entry
-from audit_chain.errors import Invalid, Malformed
+from audit_chain.errors import Invalid, Malformed, QuorumNotReached
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import COSIGN_ED25519
 from audit_chain.log.note import Note, verified_signatures
@@ -48,7 +48,7 @@ def anchor(setup: Setup, witnesses: Witnesses, beacon: Beacon) -> None:
     """
     with setup.storage.turn("anchor") as ours:
         if ours:
-            row = _get_in_flight(setup) or _cosign_newest(setup, witnesses)
+            row = _get_in_flight(setup) or _cosign_newest(setup, witnesses, beacon)
             if row is not None:
                 _submit(setup, row, beacon)
 
@@ -84,14 +84,20 @@ def _get_in_flight(setup: Setup) -> AnchorRow | None:
         return next((row for row in rows.unfinished_anchors() if row.beacon_index is None), None)
 
 
-def _cosign_newest(setup: Setup, witnesses: Witnesses) -> AnchorRow | None:
+def _cosign_newest(setup: Setup, witnesses: Witnesses, beacon: Beacon) -> AnchorRow | None:
     """The row of the newest seal with a quorum's cosignatures, kept; None where there is no new seal."""
     with setup.storage.transaction() as rows:
         newest, latest = rows.log.latest_seal(), rows.latest_anchor()
         if newest is None or (latest is not None and latest.size >= newest.size):
             return None
         parent = _get_tree(rows.log.seal_at(latest.size)) if latest else EMPTY_TREE
-    note = _cosign(setup, newest, witnesses)
+    try:
+        note = _cosign(setup, newest, witnesses)
+    except QuorumNotReached:
+        # Witnesses are away, or they refuse a log that was put back from an older copy. The beacon can tell which.
+        if (current := beacon.crosslink(setup.name)) is not None:
+            _check_history(setup, TreeHead(current.size, current.root))
+        raise
     # A stop here loses the cosignatures; the witnesses give them again for the same checkpoint.
     row = AnchorRow(
         size=newest.size,

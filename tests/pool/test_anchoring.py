@@ -15,6 +15,7 @@ from data_pool.errors import BeaconRefused, BeaconUnreachable
 from data_pool.life import Stage
 from data_pool.network import Crosslink, ProvenEntry, TreeHead, WrongParent
 from data_pool.pool import Pool
+from data_pool.storage.memory import MemoryStorage
 from data_pool.storage.ports import PoolStorage
 from tests.pool.cast import (
     ExampleBeacon,
@@ -201,6 +202,20 @@ def test_a_beacon_with_another_history_of_the_pool_stops_it(
     monkeypatch.setattr(beacon, "crosslink", lambda _pool: claim)
     with pytest.raises(BeaconRefused, match="another history"):
         pool.follow(beacon)
+
+
+def test_a_pool_put_back_to_an_older_copy_is_stopped(
+    network: ExampleNetwork, witnesses: ExampleWitnesses, beacon: ExampleBeacon
+) -> None:
+    pool = Pool(pool_setup(MemoryStorage(), network))
+    record_of(pool, invoice("NP-1"))
+    finish(pool, witnesses, beacon)
+    restored = Pool(pool_setup(MemoryStorage(), network))
+    record_of(restored, invoice("NP-2"))
+    restored.seal()
+
+    with pytest.raises(BeaconRefused, match="restore its latest backup"):
+        restored.anchor(witnesses, beacon)
 
 
 Spoil = Callable[[ExampleBeacon, ProvenEntry], ProvenEntry]
