@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY = 0.25  # seconds; doubles with every failure in a row
 LAST_RETRY = 10.0  # seconds
+DOUBLINGS = 10  # more than it takes to get there; without a bound a witness away for hours ends in numbers too large
 TOLD_AFTER = 1  # failures in a row; a validator may just be learning of the log
 CORRECTIONS = 3  # answers in a row that only name another size, before they count as a failure
 
@@ -165,7 +166,7 @@ class Gathering:
     def _fail(self, seat: _Seat, reason: str) -> None:
         if seat.failures == TOLD_AFTER:
             logger.warning("%s does not cosign: %s", seat.witness.name, reason)
-        seat.not_before = self._clock() + min(LAST_RETRY, FIRST_RETRY * 2**seat.failures)
+        seat.not_before = self._clock() + min(LAST_RETRY, FIRST_RETRY * 2 ** min(seat.failures, DOUBLINGS))
         seat.failures += 1
         seat.corrections = 0
 

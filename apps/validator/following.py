@@ -59,9 +59,13 @@ class Follower:
             if self._news.wait(INTERVAL):
                 time.sleep(SETTLING)
                 self._news.clear()
-            with self._one_at_a_time:
-                self._catch_up()
-            connection.close()
+            try:
+                with self._one_at_a_time:
+                    self._catch_up()
+            except Exception as problem:  # whatever a beacon can make it stumble over, the next look is due
+                logger.error("could not follow the beacon: %s", type(problem).__name__)
+            finally:
+                connection.close()
 
     def _catch_up(self) -> None:
         try:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from apps.network.committee import Committee
-from apps.network.gathering import CORRECTIONS, FIRST_RETRY, Gathering
+from apps.network.gathering import CORRECTIONS, FIRST_RETRY, LAST_RETRY, Gathering
 from apps.network.witness_client import AnotherSize, Cosigned, NotSigned, WitnessAnswer
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import CosignerEd25519, NoteSigner
@@ -114,6 +114,17 @@ def test_a_witness_that_fails_is_asked_again_later_and_ever_later() -> None:
         gathering.step(5)
         assert len(witness.asked) == asked + 1
     clock.now += 60
+    assert gather(gathering) == [("a", 8)]
+
+
+def test_a_witness_that_is_away_for_days_is_still_asked() -> None:
+    clock = Clock()
+    witness = Scripted("a", *[NotSigned(None, "gone")] * 3000)
+    gathering = Gathering([witness], prove, clock=clock)
+    gathering.aim(note_of(8), 8)
+    for _ in range(3000):
+        gathering.step(5)
+        clock.now += LAST_RETRY + 1
     assert gather(gathering) == [("a", 8)]
 
 
