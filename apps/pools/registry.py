@@ -1,5 +1,6 @@
 """The pools of this portal, opened once per process."""
 
+import atexit
 import os
 import threading
 from pathlib import Path
@@ -54,3 +55,7 @@ def close_pools() -> None:
     with _lock:
         for key in [key for key in _opened if key[0] == os.getpid()]:
             _opened.pop(key).setup.storage.close()
+
+
+# While the connections' threads still run: afterwards, Python 3.13 would wait five seconds for each of them in vain.
+atexit.register(close_pools)
