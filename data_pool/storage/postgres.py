@@ -44,6 +44,7 @@ R = TypeVar("R", bound=Row)
 MIGRATIONS: Final = (LOG_SCHEMA_SQL, files(__package__).joinpath("pool.sql").read_text(encoding="utf-8"))
 """Version n of the schema is what the first n of these make, in order. They are only ever added to."""
 
+WAIT: Final = 10.0  # seconds for a connection
 SCAN_ROWS: Final = 1_000  # fetched at a time from a server-side cursor
 SCAN_FILES: Final = 4  # the same where a row holds a whole file
 COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, flags, length of no extension
@@ -329,6 +330,8 @@ class PostgresStorage:
             kwargs={"options": "-c timezone=UTC", "application_name": "tallystick-pool"},
             min_size=0,
             max_size=connections,
+            timeout=WAIT,
+            check=ConnectionPool.check_connection,  # The server may have been started anew since.
             open=True,
         )
 

@@ -127,6 +127,18 @@ def test_a_snapshot_sees_one_moment(postgres_storage: PostgresStorage) -> None:
         rows.insert([BatchRow(UUID(int=2), NOON, 1, b"")])
 
 
+def test_a_connection_that_the_server_closed_is_not_used_again(
+    postgres_storage: PostgresStorage, pool_database: str
+) -> None:
+    keep(postgres_storage, 1)
+    with psycopg.connect(pool_database) as connection:
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tallystick-pool'"
+        assert (True,) in connection.execute(query).fetchall()
+
+    with postgres_storage.transaction() as rows:
+        assert rows.batch(BATCH) is not None
+
+
 def test_several_may_migrate_at_once(pool_database: str) -> None:
     storages = [PostgresStorage(pool_database, connections=1) for _ in range(3)]
     with ThreadPoolExecutor() as executor:
