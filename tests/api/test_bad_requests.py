@@ -211,6 +211,14 @@ def test_other_addresses_are_not_found(path: str, cast: Cast) -> None:
     assert (response.status_code, error_of(response)["code"]) == (404, "not_found")
 
 
+def test_what_fails_before_a_view_is_told_in_the_same_shape(cast: Cast) -> None:
+    for path, host, status in (("/api/v1/me", "elsewhere.example", 400), ("/api/v1", "localhost", 404)):
+        response = Client().get(path, headers={"Host": host})
+        assert response.status_code == status
+        error_of(response)
+    assert Client().get("/nothing").headers["Content-Type"].startswith("text/html")
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from apps.api import handlers
 from apps.config.health import healthz
 
 urlpatterns = [
@@ -9,3 +10,7 @@ urlpatterns = [
     path("api/v1/", include("apps.api.urls")),
     path("", include("apps.portal.urls")),
 ]
+
+handler400 = handlers.bad_request
+handler404 = handlers.not_found
+handler500 = handlers.failed
