@@ -10,10 +10,10 @@ from django.views import defaults
 from apps.api.errors import Malformed, Problem
 
 
-def _answer(problem: Problem, page: Callable[..., HttpResponse], request: HttpRequest, *args: Any) -> HttpResponse:
+def _answer(problem: Problem, page: Callable[..., HttpResponse], request: HttpRequest, **told: Any) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return JsonResponse(problem.to_json(), status=problem.status)
-    return page(request, *args)
+    return page(request, **told)
 
 
 bad_request = partial(_answer, Problem(400, Malformed.code, "The request cannot be read."), defaults.bad_request)
