@@ -38,6 +38,8 @@ from data_pool.storage.rows import AnchorRow, RegistrationRow
 logger = logging.getLogger(__name__)
 
 EMPTY_TREE = TreeHead(0, EMPTY_ROOT)
+TURN = "anchoring"
+"""Of both sweeps: each reads an anchor's row and writes what follows from it, and neither may write over the other."""
 
 
 def anchor(setup: Setup, witnesses: Witnesses, beacon: Beacon) -> None:
@@ -46,7 +48,7 @@ def anchor(setup: Setup, witnesses: Witnesses, beacon: Beacon) -> None:
     Raises BeaconUnreachable where the beacon cannot be asked, and QuorumNotReached where too few witnesses signed; both
     leave a state that the next call goes on from.
     """
-    with setup.storage.turn("anchor") as ours:
+    with setup.storage.turn(TURN) as ours:
         if ours:
             row = _get_in_flight(setup) or _cosign_newest(setup, witnesses, beacon)
             if row is not None:
@@ -58,7 +60,7 @@ def follow(setup: Setup, beacon: Beacon) -> None:
 
     Raises BeaconUnreachable, and BeaconRefused where an answer does not hold.
     """
-    with setup.storage.turn("follow") as ours:
+    with setup.storage.turn(TURN) as ours:
         if not ours:
             return
         _follow_registration(setup, beacon)

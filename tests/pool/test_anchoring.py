@@ -163,6 +163,29 @@ def test_two_sweeps_at_once_are_one(pool: Pool, witnesses: ExampleWitnesses, bea
     assert len(beacon.queue) == 1
 
 
+def test_whoever_follows_waits_for_whoever_anchors(
+    pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon
+) -> None:
+    record_of(pool, invoice())
+    pool.seal()
+
+    class Following(ExampleBeacon):
+        """Where another sweep follows between the answer to a crosslink and the pool's keeping it."""
+
+        def submit_crosslink(self, **crosslink: Any) -> Any:
+            super().submit_crosslink(**crosslink)
+            self.make_block()
+            pool.follow(self)
+            return super().submit_crosslink(**crosslink)
+
+    asked = Following(beacon.network)
+    pool.anchor(witnesses, asked)
+    assert pool.status().reach.final == 0
+
+    pool.follow(asked)
+    assert pool.is_settled()
+
+
 def test_a_crosslink_that_another_host_sent_is_found(
     pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon
 ) -> None:
