@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -54,19 +54,34 @@ def hosted(var_dir: Path, pool_database: str) -> Pool:
     return get_pool("northwind-parts")
 
 
+Ensure = Callable[[str], str]
+
+
 @pytest.fixture
-def admin_url(postgres_url: str) -> Iterator[str]:
-    """The URL of a role that may make roles and databases, and nothing more."""
-    name = f"admin_{secrets.token_hex(6)}"
+def ensure(postgres_url: str) -> Iterator[Ensure]:
+    """`database_ensure` as an admin who may make roles and databases and nothing more; all is dropped after the test."""
+    admin, made = f"admin_{secrets.token_hex(6)}", list[str]()
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        role = sql.Identifier(name)
+        role = sql.Identifier(admin)
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD 'admin'").format(role))
         connection.execute(sql.SQL("ALTER ROLE {} SET createrole_self_grant = 'set, inherit'").format(role))
-        yield make_conninfo(postgres_url, user=name, password="admin")
-        for (database,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'pool\\_test\\_%'"):
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(database)))
+
+        def ensure(pool: str) -> str:
+            url = database_ensure(make_conninfo(postgres_url, user=admin, password="admin"), pool)
+            made.append(str(conninfo_to_dict(url)["dbname"]))
+            return url
+
+        yield ensure
+        for name in dict.fromkeys(made):
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
         connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+@pytest.fixture
+def new_pool() -> str:
+    """A name that no other test has taken."""
+    return f"test-{secrets.token_hex(6)}"
 
 
 def run(command: str, *arguments: str) -> str:
@@ -78,25 +93,21 @@ def run(command: str, *arguments: str) -> str:
 # Databases
 
 
-@pytest.mark.xdist_group("hosting")
-def test_a_pools_role_gets_into_its_own_database_alone(admin_url: str) -> None:
-    one, other = (database_ensure(admin_url, f"test-{secrets.token_hex(6)}") for _ in range(2))
+def test_a_pools_role_gets_into_its_own_database_alone(ensure: Ensure, new_pool: str) -> None:
+    one, other = ensure(f"{new_pool}-a"), ensure(f"{new_pool}-b")
 
     with psycopg.connect(one) as connection:
         connection.execute("CREATE TABLE kept (number integer)")
-    database = str(conninfo_to_dict(one)["dbname"])
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(make_conninfo(other, dbname=database))
+        psycopg.connect(make_conninfo(other, dbname=conninfo_to_dict(one)["dbname"]))
 
 
-@pytest.mark.xdist_group("hosting")
-def test_a_database_that_is_there_keeps_its_rows_and_gets_a_new_password(admin_url: str) -> None:
-    pool = f"test-{secrets.token_hex(6)}"
-    first = database_ensure(admin_url, pool)
+def test_a_database_that_is_there_keeps_its_rows_and_gets_a_new_password(ensure: Ensure, new_pool: str) -> None:
+    first = ensure(new_pool)
     with psycopg.connect(first) as connection:
         connection.execute("CREATE TABLE kept (number integer)")
 
-    second = database_ensure(admin_url, pool)
+    second = ensure(new_pool)
 
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(first)
@@ -104,9 +115,8 @@ def test_a_database_that_is_there_keeps_its_rows_and_gets_a_new_password(admin_u
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
 
 
-@pytest.mark.xdist_group("hosting")
-def test_the_server_keeps_a_scram_verifier(admin_url: str, postgres_url: str) -> None:
-    url = database_ensure(admin_url, f"test-{secrets.token_hex(6)}")
+def test_the_server_keeps_a_scram_verifier(ensure: Ensure, new_pool: str, postgres_url: str) -> None:
+    url = ensure(new_pool)
 
     with psycopg.connect(postgres_url) as connection:
         query = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"

@@ -146,10 +146,10 @@ def test_a_changed_head_is_named(store: MemoryLogStore, head: LogHead) -> None:
     assert "log_head" in {where for where, _ in named(store)}
 
 
-def test_a_head_that_counts_too_many_entries_misses_them(store: MemoryLogStore) -> None:
+def test_a_head_that_counts_too_many_entries_is_named_with_what_it_misses(store: MemoryLogStore) -> None:
     store.write_head(LogHead(next_index=1011, tree_size=1008, root=store.head().root))
 
-    assert named(store) == [("log_entry 1010", None)]
+    assert named(store) == [("log_head", None), ("log_entry 1010", None)]
 
 
 def test_after_many_problems_the_check_is_given_up(store: MemoryLogStore) -> None:
