@@ -88,6 +88,9 @@ def _serve(node: str, installation: Installation, port: int, *, threads: int, bo
         f"--listen={installation.address}:{port}",
         f"--threads={threads}",
         f"--max-request-body-size={body}",
+        # Bodies and answers stay in memory: beyond these sizes they would go through unencrypted temporary files.
+        f"--inbuf-overflow={2 * body}",
+        f"--outbuf-overflow={2 * body}",
         "--ident=",
         f"apps.config.wsgi.{node}:application",
     ]
