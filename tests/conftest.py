@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.nodeid import NodeId
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import database
@@ -32,11 +33,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests on the whole network run one after the other in one worker: some of them kill what others need."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("stack"))
+        if is_worker(config):
+            tell_group(item)
+
+
+def tell_group(item: pytest.Item) -> None:
+    """Puts a test's group behind its id, where pytest-xdist looks for it.
+
+    xdist 3.8 means to do so itself, but writes to an attribute that pytest no longer reads: without this all groups
+    are ignored.
+    """
+    for mark in item.iter_markers("xdist_group"):
+        item._id = NodeId.parse(f"{item.nodeid}@{mark.args[0]}")  # type: ignore[attr-defined]
+        return
 
 
 @pytest.fixture(scope="session")
