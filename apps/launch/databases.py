@@ -16,7 +16,8 @@ def ensure(superuser_url: str, settings: Settings) -> None:
             _ensure_role(connection, database.name, settings.password(database))
             _ensure_database(connection, database)
         if POOL_ADMIN in settings.embedded:
-            _let_make_pools(connection, POOL_ADMIN.name)
+            # May make a role and a database for each pool; nothing more.
+            connection.execute(sql.SQL("ALTER ROLE {} CREATEROLE CREATEDB").format(sql.Identifier(POOL_ADMIN.name)))
 
 
 def ensure_broker(url: str) -> None:
@@ -44,10 +45,3 @@ def _ensure_database(connection: Connection, database: Database) -> None:
     if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database.name]).fetchone():
         connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(name))
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-
-
-def _let_make_pools(connection: Connection, role: str) -> None:
-    """May create a role and a database for each pool, and act as the roles it made; nothing more."""
-    name = sql.Identifier(role)
-    connection.execute(sql.SQL("ALTER ROLE {} CREATEROLE CREATEDB").format(name))
-    connection.execute(sql.SQL("ALTER ROLE {} SET createrole_self_grant = 'set, inherit'").format(name))

@@ -35,3 +35,17 @@ def test_no_model_has_changed_without_a_migration(node, make_database):
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("node", ["portal", "beacon", "validator"])
+def test_every_node_passes_djangos_own_checks(node):
+    settings = {"DJANGO_SETTINGS_MODULE": f"apps.config.settings.{node}", "VALIDATOR_NAME": "meridian-bank"}
+    outcome = subprocess.run(
+        [sys.executable, "-W", "error", "manage.py", "check", "--fail-level", "WARNING"],
+        cwd=BASE_DIR,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
