@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from data_pool.storage.memory import MemoryStorage
 from data_pool.storage.ports import PoolStorage
+
+
+MANY_STEPS = 300
+
+
+def numbers_of_steps(storage: PoolStorage) -> range:
+    """Where to stop: at every step over memory, at every fifth over PostgreSQL, where each takes a while."""
+    return range(0, MANY_STEPS, 1 if isinstance(storage, MemoryStorage) else 5)
 
 
 class Stopped(BaseException):

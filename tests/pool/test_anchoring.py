@@ -27,7 +27,7 @@ from tests.pool.cast import (
     record_of,
     upload,
 )
-from tests.pool.stopping import Stopped, StoppingStorage
+from tests.pool.stopping import Stopped, StoppingStorage, numbers_of_steps
 
 
 def stage_of(pool: Pool, record: Any) -> Stage:
@@ -130,7 +130,7 @@ def test_wherever_it_stops_the_next_sweep_goes_on(
     storage: PoolStorage, network: ExampleNetwork, witnesses: ExampleWitnesses, beacon: ExampleBeacon
 ) -> None:
     pool = Pool(pool_setup(storage, network))
-    for steps in range(200):
+    for steps in numbers_of_steps(storage):
         record = record_of(pool, invoice(f"NP-{steps}"))
         stopping = Pool(pool_setup(StoppingStorage(storage, steps=steps), network))  # type: ignore[arg-type]
         try:

@@ -59,7 +59,7 @@ Ensure = Callable[[str], str]
 
 @pytest.fixture
 def ensure(postgres_url: str) -> Iterator[Ensure]:
-    """`database_ensure` as an admin who may make roles and databases and nothing more; all is dropped after the test."""
+    """`database_ensure` as an admin who may make roles and databases and nothing more; the test's are dropped."""
     admin, made = f"admin_{secrets.token_hex(6)}", list[str]()
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         role = sql.Identifier(admin)

@@ -20,7 +20,7 @@ from data_pool.storage.ports import PoolStorage
 from data_pool.storage.postgres import PostgresStorage
 from tests.e2e.invoices import invoice as ubl_invoice
 from tests.pool.cast import STAFF, bring_in, invoice, pool_setup, record_of, upload
-from tests.pool.stopping import Stopped, StoppingStorage
+from tests.pool.stopping import Stopped, StoppingStorage, numbers_of_steps
 
 Rows = list[dict[str, str]]
 
@@ -242,7 +242,7 @@ def test_a_large_table_goes_in_by_chunks_and_survives_a_stop_between_them(
 
 def test_wherever_it_stops_every_acknowledged_document_enters_once(pool: Pool) -> None:
     acknowledged: list[str] = []
-    for steps in range(200):
+    for steps in numbers_of_steps(pool.setup.storage):
         one, other = f"NP-{steps}-1", f"NP-{steps}-2"
         files = [upload(invoice(one), invoice(other)), upload(invoice(other)), Upload(name="broken", data=b"<")]
         batches = len(pool.batches(limit=1_000))

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLS = 8
 
 
-def test_killed_workers_lose_and_double_nothing(pool_database: str, postgres_storage: PostgresStorage) -> None:
-    pool, chance = Pool(pool_setup(postgres_storage)), random.Random(7)
+def test_killed_workers_lose_and_double_nothing(pool_database: str, own_storage: PostgresStorage) -> None:
+    pool, chance = Pool(pool_setup(own_storage)), random.Random(7)
     numbers = [f"NP-{number}" for number in range(900)]
     # Every document comes in two files of two batches, so that two workers meet over it.
     for start in range(0, len(numbers), 90):

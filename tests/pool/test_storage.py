@@ -128,14 +128,17 @@ def test_a_snapshot_sees_one_moment(postgres_storage: PostgresStorage) -> None:
 
 
 def test_a_connection_that_the_server_closed_is_not_used_again(
-    postgres_storage: PostgresStorage, pool_database: str
+    own_storage: PostgresStorage, pool_database: str
 ) -> None:
-    keep(postgres_storage, 1)
+    keep(own_storage, 1)
     with psycopg.connect(pool_database) as connection:
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tallystick-pool'"
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'tallystick-pool' AND datname = current_database()"
+        )
         assert (True,) in connection.execute(query).fetchall()
 
-    with postgres_storage.transaction() as rows:
+    with own_storage.transaction() as rows:
         assert rows.batch(BATCH) is not None
 
 
