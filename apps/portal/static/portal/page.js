@@ -1,4 +1,4 @@
-// What every page has: menus that close, buttons that copy, forms that are sent once.
+// What every page has: menus that close, buttons that copy, forms that are sent once, tables that scroll by keyboard.
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -50,3 +50,18 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target.closest?.("form[data-sent]");
   if (form) delete form.dataset.sent;
 });
+
+// What is wider than its place can be reached by Tab, and then scrolled with the arrow keys.
+const sizes = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+
+function watchSizes() {
+  for (const place of document.querySelectorAll(".scroll, pre, .chain")) sizes.observe(place);
+}
+
+watchSizes();
+document.addEventListener("htmx:afterSettle", watchSizes);
