@@ -25,7 +25,7 @@ def broker_settings(url: str) -> dict[str, Any]:
         return {**_broker(url), "broker_transport_options": {"visibility_timeout": REDELIVERY_AFTER}}
     address = conninfo_to_dict(f"postgresql://{rest}")
     return {
-        **_broker("pgmq://"),  # The address goes below: kombu's own form knows no socket folder.
+        **_broker("pgmq://conn-string"),  # It goes below: kombu's own form of an address knows no socket folder.
         "broker_transport_options": {
             "conn_string": make_conninfo(**address),
             "init_extension": False,  # The launcher has run pgmq.sql; no server extension is needed.

@@ -10,7 +10,7 @@ from apps.launch import databases
 
 def test_a_queue_in_postgresql_is_found_by_its_socket_folder():
     found = broker_settings("pgmq://broker:secret@/broker?host=%2Fsome%2FFolder")
-    assert found["broker_read_url"] == found["broker_write_url"] == "pgmq://"
+    assert found["broker_read_url"] == found["broker_write_url"] == "pgmq://conn-string"
     options = found["broker_transport_options"]
     assert set(options["conn_string"].split()) == {
         "user=broker",
