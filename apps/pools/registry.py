@@ -11,8 +11,9 @@ from apps.network.network_file import load
 from apps.pools.errors import UnknownPool
 from apps.pools.folder import PoolFolder
 from audit_chain.beacon.names import is_name
+from data_pool.documents import Limits
 from data_pool.pool import Pool
-from data_pool.setup import Setup
+from data_pool.setup import Setup, UploadLimits
 from data_pool.storage.postgres import PostgresStorage
 
 # By process: a forked worker opens its own, and leaves its parent's connections alone, even their closing.
@@ -40,6 +41,8 @@ def open_pool(folder: PoolFolder) -> Pool:
         keys=folder.keys(network.network),
         storage=PostgresStorage(folder.database_url(network.network)),
         policy=network.policy(),
+        uploads=UploadLimits(file_bytes=settings.MAX_FILE_BYTES),
+        documents=Limits(size=settings.MAX_FILE_BYTES),
     )
     return Pool(setup)
 

@@ -7,7 +7,6 @@ from typing import Any
 from data_pool.storage.memory import MemoryStorage
 from data_pool.storage.ports import PoolStorage
 
-
 MANY_STEPS = 300
 
 

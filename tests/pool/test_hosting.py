@@ -177,6 +177,16 @@ def test_a_forked_worker_opens_connections_of_its_own(hosted: Pool, monkeypatch:
     assert hosted.status().entries == 0
 
 
+def test_the_portals_settings_limit_a_file(hosted: Pool, settings: Any) -> None:
+    close_pools()
+    settings.MAX_FILE_BYTES = 10
+
+    pool = get_pool("northwind-parts")
+    batch = pool.stage([upload(invoice())], by=STAFF)
+
+    assert "at most 10 bytes" in pool.items(batch)[0].reason
+
+
 # Commands
 
 
