@@ -7,7 +7,7 @@ import httpx
 from audit_chain.log.note import Note, Signature
 from audit_chain.log.witness import AddCheckpointRequest, parse_cosignatures
 
-_client = httpx.Client(timeout=20, trust_env=False)
+_client = httpx.Client(timeout=120, trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
