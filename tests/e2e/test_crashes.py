@@ -1,4 +1,4 @@
-"""`kill -9` again and again while a thousand documents come in: each acknowledged one is there once and becomes final."""
+"""`kill -9` while a thousand documents come in: each acknowledged one is there once and becomes final."""
 
 import json
 import os
