@@ -6,7 +6,6 @@
 """
 
 import logging
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +84,7 @@ def _problem(error: Exception) -> Problem:
             return Problem(400, Malformed.code, "The request cannot be read.")
     if isinstance(error, DATABASE_AWAY):
         return Problem(503, "try_later", "A database does not answer at the moment. Try again soon.")
-    _log_without_values(error)
+    logger.error("unexpected failure", exc_info=error)
     return Problem(500, "internal", "Something failed here; the operator can see where.")
 
 
@@ -106,9 +105,3 @@ def _headers(error: Exception) -> dict[str, str]:
         return {"Retry-After": str(max(1, round(error.wait)))}
     authenticate = getattr(error, "auth_header", None)
     return {"WWW-Authenticate": authenticate} if authenticate else {}
-
-
-def _log_without_values(error: Exception) -> None:
-    """Where it happened, but not the message, which may repeat what somebody sent."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s\n%s", type(error).__name__, frames)

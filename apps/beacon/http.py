@@ -2,7 +2,6 @@
 
 import logging
 import re
-import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
@@ -72,10 +71,10 @@ def endpoint(**views: View) -> View:
         except (Malformed, Invalid) as refusal:
             return refuse(status_of(refusal), _code(refusal), str(refusal))
         except (DatabaseError, psycopg.Error) as problem:
-            _log_without_values(problem)
+            logger.error("unexpected failure", exc_info=problem)
             return refuse(503, "unavailable", "the beacon's database does not answer; try again later")
         except Exception as problem:  # the last line of defence: no caller sees a traceback
-            _log_without_values(problem)
+            logger.error("unexpected failure", exc_info=problem)
             return refuse(500, "internal", "the beacon failed; its operator can see where")
 
     return dispatch
@@ -83,9 +82,3 @@ def endpoint(**views: View) -> View:
 
 def _code(error: Exception) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
-
-
-def _log_without_values(problem: Exception) -> None:
-    """Where it happened, but not the message, which may repeat what somebody sent."""
-    frames = "".join(traceback.format_tb(problem.__traceback__))
-    logger.error("%s\n%s", type(problem).__name__, frames)

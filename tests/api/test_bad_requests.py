@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 
 from apps.api.views import records as record_views
 from apps.api.views.imports import ImportsView
+from apps.config.log_lines import PlaceFormatter
 from apps.exchange import own_pool
 from tests.api.cast import Cast, World, error_of
 
@@ -271,6 +272,7 @@ def test_a_fault_of_ours_tells_nobody_what_was_sent(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(record_views, "records_find", _fails_with("Canary of the search"))
+    monkeypatch.setattr(caplog.handler, "formatter", PlaceFormatter())  # as every node's log has it
     with caplog.at_level(logging.DEBUG):
         response = cast.owner.post("records/search", {"text": "Canary of the search"})
     assert (response.status_code, error_of(response)["code"]) == (500, "internal")

@@ -49,11 +49,19 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# Lines for people, to standard output: method, path, status, milliseconds. Never a query string, a body or a field.
+# Lines for people, to standard output: method, path, status, milliseconds. Never a query string, a body or a field,
+# also where something fails.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "filters": {"without_task_message": {"()": "apps.config.log_lines.WithoutTaskMessage"}},
+    "formatters": {
+        "line": {
+            "()": "apps.config.log_lines.PlaceFormatter",
+            "format": "{asctime} {levelname:<7} {name}: {message}",
+            "style": "{",
+        },
+    },
     "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
@@ -61,6 +69,8 @@ LOGGING = {
         "data_pool": {"level": "INFO"},
         "django": {"handlers": [], "level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # anybody can send any Host; the answer is 400
+        "celery.app.trace": {"filters": ["without_task_message"]},
         "waitress": {"level": "WARNING"},
     },
 }
