@@ -1,4 +1,5 @@
-// What every page has: menus that close, buttons that copy, forms that are sent once, tables that scroll by keyboard.
+// What every page has: menus that close, buttons that copy, forms that are sent once, tables that scroll by keyboard,
+// and the current section in sight.
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -65,3 +66,7 @@ function watchSizes() {
 
 watchSizes();
 document.addEventListener("htmx:afterSettle", watchSizes);
+
+// On a narrow screen the sections scroll: the current one is to be seen.
+const section = document.querySelector(".top nav [aria-current]");
+if (section) section.parentElement.scrollLeft = section.offsetLeft - section.parentElement.offsetLeft - 16;
