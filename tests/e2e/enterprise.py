@@ -1,6 +1,7 @@
 """An enterprise of a test's own on the running network: a member, its pool, and a token that programs act with."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from data_pool.setup import Setup
 from data_pool.storage.postgres import PostgresStorage
 from tests.stack import Stack, wait_until
 
+PASSWORD = "only-for-tests-of-the-network"
 FINAL_WITHIN = 60.0  # seconds, on a machine that does other things too
 
 _FOUND = """
@@ -24,12 +26,12 @@ import time
 from django.conf import settings
 from apps.accounts.actor import Actor
 from apps.accounts.roles import Role
-from apps.accounts.services import organisation_ensure, token_create
+from apps.accounts.services import organisation_ensure, token_create, user_ensure
 from apps.network import genesis
 from apps.network.beacon_client import BeaconClient
 from apps.pools.services import pool_create
 
-NAMES = %r
+NAMES, PASSWORD = %r, %r
 network, beacon, tokens = genesis.load(settings.NETWORK_FILE).network, BeaconClient(settings.BEACON_URL), {}
 for name in NAMES:
     signer = genesis.member_signer(settings.VAR_DIR / "keys" / "members" / f"{name}.pem", network=network, name=name)
@@ -41,6 +43,7 @@ while not {member.name for member in beacon.members()} >= set(NAMES):
 for name in NAMES:
     organisation = organisation_ensure(name=name, display_name=name.title(), kind="supplier")
     pool_create(name=name, organisation=organisation)
+    user_ensure(email=f"owner@{name}.example", password=PASSWORD, organisation=organisation, role="owner")
     owner = Actor(organisation=organisation, role=Role.OWNER, name="tests")
     _, tokens[name] = token_create(actor=owner, label="tests", role="owner")
 print(json.dumps(tokens))
@@ -121,6 +124,15 @@ class Enterprise:
         assert answer.status_code == 201, answer.text
         return answer.content
 
+    def sign_in(self) -> httpx.Client:
+        """A browser's worth of cookies: the pages as the enterprise's owner sees them."""
+        pages = httpx.Client(base_url=portal_url(self.stack), trust_env=False)
+        answer = pages.get("sign-in")
+        form = {"email": f"owner@{self.name}.example", "password": PASSWORD, "csrfmiddlewaretoken": csrf_token(answer)}
+        answer = pages.post("sign-in", data=form)
+        assert answer.status_code == 302, answer.text
+        return pages
+
     def policy(self) -> TrustPolicy:
         return load(self.stack.var_dir / "network.json").policy()
 
@@ -167,13 +179,24 @@ def until(condition: Callable[[], T | None], *, what: str, within: float = FINAL
     return found[0]
 
 
+def csrf_token(page: httpx.Response) -> str:
+    """What a form of this page would send along."""
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def portal_url(stack: Stack) -> str:
+    return f"http://127.0.0.1:{stack.place.portal_port}/"
+
+
 def api_url(stack: Stack) -> str:
-    return f"http://127.0.0.1:{stack.place.portal_port}/api/v1/"
+    return f"{portal_url(stack)}api/v1/"
 
 
 def found(stack: Stack, names: Iterable[str]) -> dict[str, Enterprise]:
     """New members with a pool each, made by the services that every organisation is made by."""
-    done = stack.manage("shell", "--no-imports", "--command", _FOUND % (sorted(names),))
+    done = stack.manage("shell", "--no-imports", "--command", _FOUND % (sorted(names), PASSWORD))
     tokens: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return {
         name: Enterprise(name, stack, httpx.Client(base_url=api_url(stack), headers=bearer(token), trust_env=False))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.launch import postgres
 from tests.e2e.enterprise import Enterprise, api_url, checked, until
 from tests.e2e.invoices import TEXTS, invoice, numbered
 from tests.e2e.marks import (
@@ -238,8 +240,6 @@ def test_the_pools_own_database_shows_nothing_to_who_lacks_its_keys(secrets: Sec
 
 
 def test_no_mark_is_left_in_the_database_servers_own_files(stack: Stack, secrets: Secrets) -> None:
-    from apps.launch import postgres
-
     places = files_below(postgres.locate(stack.var_dir).data)
     assert sum(map(len, places.values())) > 10_000_000
     assert text_found_in(places, secrets.hidden.beginning) == []
@@ -269,8 +269,6 @@ def test_the_search_finds_what_is_there(stack: Stack, secrets: Secrets, secretiv
 
 
 def every_spelling() -> Iterator[tuple[str, bytes]]:
-    from base64 import b64encode, urlsafe_b64encode
-
     text = "mark"
     yield "as it is", text.encode()
     yield "in capitals", text.upper().encode()
