@@ -1,6 +1,7 @@
 """What people do on pages."""
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -45,6 +46,10 @@ def drop(page: Page, files: Files) -> None:
 def button(page: Page, name: str) -> Locator:
     """A button of the page itself, not of the bar above it."""
     return page.get_by_role("main").get_by_role("button", name=name, exact=True)
+
+
+IN = re.compile(r"\bin\b")
+"""The outcome of a document that became a record; "waiting" is another word."""
 
 
 def bring(page: Page, files: Files) -> None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.e2e.browser.actions import (
     FINAL_WITHIN,
+    IN,
     bring,
     button,
     card,
@@ -182,7 +183,7 @@ def test_a_fingerprint_that_is_none_is_told_so(stranger: Page) -> None:
 def test_a_record_that_was_only_imported_is_not_to_be_found_by_its_file(clerk: Page, stranger: Page) -> None:
     file = invoice(next(numbers))
     bring(clerk, {"invoice.xml": file})
-    expect(row(clerk, "invoice.xml")).to_contain_text("in")
+    expect(row(clerk, "invoice.xml")).to_contain_text(IN)
 
     look_up(stranger, file)
     expect(stranger.get_by_role("heading", name="This file has not been deposited.")).to_be_visible()

@@ -1,5 +1,7 @@
 """Every page, looked at on a wide screen and on a narrow one, light and dark, and with the eyes of axe-core."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from django.urls import resolve
 from playwright.sync_api import Page, expect
 
 from apps.portal.urls import urlpatterns
+from audit_chain import canonical
 from tests.e2e.browser.actions import bring, button, drop, numbers, open_record, payloads, saved, wait_until_final
 from tests.e2e.browser.visits import Visits
 from tests.e2e.invoices import invoice
@@ -93,7 +96,9 @@ def verified(page: Page, story: Story) -> None:
 
 def refuted(page: Page, story: Story) -> None:
     page.goto("/verify")
-    drop(page, {"proof.json": story.bundle.replace(b"tlog-proof@v1\\nindex 1", b"tlog-proof@v1\\nindex 2")})
+    bundle = json.loads(story.bundle)
+    bundle["checksum"] = hashlib.sha256(story.bundle).hexdigest()
+    drop(page, {"proof.json": canonical.encode(bundle)})
     expect(page.get_by_role("heading", name="This proof does not hold.")).to_be_visible()
 
 
