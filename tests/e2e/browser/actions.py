@@ -1,7 +1,6 @@
 """What people do on pages."""
 
 import base64
-import re
 from collections.abc import Callable, Mapping
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -48,10 +47,6 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("main").get_by_role("button", name=name, exact=True)
 
 
-IN = re.compile(r"\bin\b")
-"""The outcome of a document that became a record; "waiting" is another word."""
-
-
 def bring(page: Page, files: Files) -> None:
     """Imports the files; ends on the import's own page."""
     page.goto("/imports")
@@ -68,6 +63,11 @@ def wait_until_final(page: Page) -> None:
 def row(page: Page, name: str) -> Locator:
     """The row of a table in which exactly this stands."""
     return page.get_by_role("row").filter(has=page.get_by_text(name, exact=True))
+
+
+def outcome_in(page: Page, name: str) -> Locator:
+    """The cell that says of that file's document that it became a record."""
+    return row(page, name).get_by_role("cell", name="in", exact=True)
 
 
 def card(page: Page, heading: str) -> Locator:
