@@ -98,7 +98,8 @@ def _serve(node: str, installation: Installation, port: int, *, threads: int, bo
 
 
 def _celery(part: str, *options: str) -> list[str]:
-    return [PYTHON, "-m", "celery", "--app=apps.config.celery", "--quiet", part, *options]
+    """Without Django's checks, which a test has run on this code: they would import every page at each start."""
+    return [PYTHON, "-m", "celery", "--app=apps.config.celery", "--quiet", "--skip-checks", part, *options]
 
 
 def _settings(node: str) -> dict[str, str]:
