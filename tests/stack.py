@@ -97,15 +97,17 @@ class Stack:
 
     def wait_until_healthy(self) -> None:
         """Returns when every node that is not stopped on purpose answers its /healthz."""
-        ports = {
-            node.name: node.health for node in programs.nodes(self.place) if node.health and self._is_wanted(node.name)
-        }
+        stopped = self._stopped()
+        nodes = [node for node in programs.nodes(self.place) if node.name not in stopped]
+        ports = {node.name: node.health for node in nodes if node.health}
         unready = health.wait_until_healthy(self.place.host, ports, within=RESTART_WITHIN, on_ready=lambda _: None)
         if unready:
             raise AssertionError(f"not ready after {RESTART_WITHIN:.0f} s: {unready}")
 
-    def _is_wanted(self, program: str) -> bool:
-        return "STOPPED" not in self._supervise("status", _full_name(program), check=False).stdout
+    def _stopped(self) -> set[str]:
+        """The programs that were stopped on purpose."""
+        lines = [line.split() for line in self._supervise("status", check=False).stdout.splitlines()]
+        return {name.removeprefix("nodes:") for name, state, *_ in lines if state == "STOPPED"}
 
     def _supervise(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         configuration = self.place.run_dir / "supervisord.conf"

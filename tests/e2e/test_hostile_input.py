@@ -491,7 +491,7 @@ def exchange(port: int, request: bytes) -> bytes:
             pieces = []
             while piece := connection.recv(65_536):
                 pieces.append(piece)
-        except ConnectionError:
+        except OSError:  # Hung up on: an answer too.
             return b""
         return b"".join(pieces)
 
