@@ -71,7 +71,10 @@ class Visits:
         self._opened.enter_context(context)
         context.set_default_timeout(PATIENCE)
         self.watch.over(context)
-        return context.new_page()
+        page = context.new_page()
+        # From the beginning: a chooser that opens before the browser is told to hand it over is lost.
+        page.on("filechooser", lambda _: None)
+        return page
 
     def _signed_in(self, person: str) -> Any:
         if person not in self._sessions:
