@@ -26,6 +26,9 @@ from tests.stack import Stack
 MARK = Marks().word()
 """Stands in everything that is sent, and must not stand in any log."""
 
+FAILURE = re.compile(rb'^(Traceback|  File ")', re.MULTILINE)
+"""How the trace of a failure begins in a log."""
+
 JSON_TYPE = {"Content-Type": "application/json"}
 
 VALUES: tuple[Any, ...] = (
@@ -115,7 +118,8 @@ def clean_logs(stack: Stack) -> Iterator[None]:
     yield
     for name, content in logs(stack).items():
         gained = content.removeprefix(before.get(name, b""))
-        assert b"Traceback" not in gained, f"{name}: {gained[gained.index(b'Traceback') :][:3000].decode()}"
+        failure = FAILURE.search(gained)
+        assert failure is None, f"{name}: {gained[failure.start() :][:3000].decode()}"
         assert MARK.encode() not in gained, f"{name}: {gained[gained.index(MARK.encode()) - 300 :][:600].decode()}"
 
 
