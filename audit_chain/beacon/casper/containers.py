@@ -1,4 +1,4 @@
-"""What Casper reckons with: checkpoints, votes, validators, and the part of the beacon's state that an epoch changes."""
+"""What Casper reckons with: checkpoints, votes, validators, and the part of the state that an epoch changes."""
 
 from dataclasses import dataclass, field
 from typing import Final, NewType

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Weights in balance units (a billion of them is a unit of weight); everything else in epochs or as plain counts."""
+    """Weights in balance units (a billion of them is a unit of weight); the rest in epochs or as plain counts."""
 
     name: str
     slots_per_epoch: int
