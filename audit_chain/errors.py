@@ -15,10 +15,13 @@
     │   ├── MalformedEntry
     │   ├── MalformedField           a document's name or value that no field can have
     │   ├── MalformedDisclosure
-    │   └── MalformedBundle
+    │   ├── MalformedBundle
+    │   ├── MalformedStateName       a name that no state map can have
+    │   └── MalformedStateProof
     ├── Invalid                      the input is well-formed, and refuted
     │   ├── InvalidInclusionProof
     │   ├── InvalidConsistencyProof
+    │   ├── InvalidStateProof
     │   ├── InvalidOpening           the disclosures are not the record's
     │   │   └── DuplicateField
     │   ├── InvalidSignature
@@ -34,6 +37,9 @@
     │   │   │   └── InsufficientWeight
     │   │   ├── InvalidDeposit
     │   │   │   └── AlreadyDeposited
+    │   │   ├── InvalidAttestation
+    │   │   ├── InvalidValidatorChange
+    │   │   ├── UnknownEpoch         the state says nothing about it, or nothing any more
     │   │   └── InvalidSeal
     │   ├── InvalidBundle            the parts of a bundle do not belong together
     │   │   ├── InvalidChecksum
@@ -46,9 +52,13 @@
     │       ├── RefusedOrigin            404
     │       ├── RefusedOldSize           409
     │       └── RefusedInconsistent      422
-    └── LogError                     our own log cannot do what it was asked
-        ├── NotInLog
-        └── CorruptLog
+    ├── LogError                     our own log cannot do what it was asked
+    │   ├── NotInLog
+    │   └── CorruptLog
+    └── StateError                   our own state map cannot do what it was asked
+        ├── UnknownVersion
+        ├── OldVersion               a change to another version than the latest
+        └── CorruptState
 
 Parsers of untrusted bytes raise `Malformed` and nothing else. Messages name what was expected and what
 was got by shape, size or position; they never repeat a value that may be private.
@@ -128,6 +138,14 @@ class MalformedBundle(Malformed):
     """Bytes that are not a proof bundle."""
 
 
+class MalformedStateName(Malformed):
+    """Text that no state map can have as a name."""
+
+
+class MalformedStateProof(Malformed):
+    """Bytes that are not a state proof."""
+
+
 class Invalid(AuditChainError):
     """The input is well-formed and does not hold."""
 
@@ -138,6 +156,10 @@ class InvalidInclusionProof(Invalid):
 
 class InvalidConsistencyProof(Invalid):
     """The newer tree is not shown to extend the older one."""
+
+
+class InvalidStateProof(Invalid):
+    """The name is not shown to have that value in the state, or not to be absent from it."""
 
 
 class InvalidOpening(Invalid):
@@ -198,6 +220,18 @@ class InvalidDeposit(InvalidEntry):
 
 class AlreadyDeposited(InvalidDeposit):
     """The member deposited the same file before."""
+
+
+class InvalidAttestation(InvalidEntry):
+    """The vote is not one that the state counts: wrong source or target, not active, or counted already."""
+
+
+class InvalidValidatorChange(InvalidEntry):
+    """The validator cannot join or come back like this."""
+
+
+class UnknownEpoch(InvalidEntry):
+    """The state says nothing about that epoch, or nothing any more."""
 
 
 class InvalidSeal(InvalidEntry):
@@ -274,3 +308,19 @@ class NotInLog(LogError):
 
 class CorruptLog(LogError):
     """What the store returns contradicts what the log recorded; nothing may be signed until it is repaired."""
+
+
+class StateError(AuditChainError):
+    """Our own state map cannot do what it was asked to."""
+
+
+class UnknownVersion(StateError):
+    """A version was asked for that the map never had, or has no longer."""
+
+
+class OldVersion(StateError):
+    """A change was asked for that does not follow the latest version."""
+
+
+class CorruptState(StateError):
+    """What the store returns contradicts the root that the map recorded."""
