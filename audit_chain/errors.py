@@ -39,8 +39,16 @@
     │   │   │   └── AlreadyDeposited
     │   │   ├── InvalidAttestation
     │   │   ├── InvalidValidatorChange
+    │   │   ├── UnknownValidator
+    │   │   ├── InvalidMotion
+    │   │   ├── InvalidBallot
+    │   │   ├── InvalidRestart
+    │   │   ├── InvalidSlashing
+    │   │   ├── Suspended            the pool or member is, by vote or because it was caught
+    │   │   ├── StateMismatch        the seal commits to another state than ours
     │   │   ├── UnknownEpoch         the state says nothing about it, or nothing any more
     │   │   └── InvalidSeal
+    │   ├── InvalidMisbehaviour      the proof does not show what it claims
     │   ├── InvalidBundle            the parts of a bundle do not belong together
     │   │   ├── InvalidChecksum
     │   │   └── OtherFile
@@ -63,6 +71,8 @@
 Parsers of untrusted bytes raise `Malformed` and nothing else. Messages name what was expected and what
 was got by shape, size or position; they never repeat a value that may be private.
 """
+
+from collections.abc import Mapping
 
 
 class AuditChainError(Exception):
@@ -230,12 +240,50 @@ class InvalidValidatorChange(InvalidEntry):
     """The validator cannot join or come back like this."""
 
 
+class UnknownValidator(InvalidEntry):
+    """No such validator is registered."""
+
+
+class InvalidMotion(InvalidEntry):
+    """Nobody can carry that motion, or not now."""
+
+
+class InvalidBallot(InvalidEntry):
+    """The ballot is not an active validator's own, or comes twice or too late."""
+
+
+class InvalidRestart(InvalidEntry):
+    """The log does not go on from that tree, under that key, by enough votes."""
+
+
+class InvalidSlashing(InvalidEntry):
+    """Nobody can be slashed for that, or not any more."""
+
+
+class Suspended(InvalidEntry):
+    """The pool or member is suspended."""
+
+
+class StateMismatch(InvalidEntry):
+    """The seal commits to another state; `subroots` are our own, by section."""
+
+    def __init__(
+        self, message: str, *, expected: object = None, got: object = None, subroots: Mapping[str, bytes] | None = None
+    ) -> None:
+        super().__init__(message, expected=expected, got=got)
+        self.subroots = dict(subroots or {})
+
+
 class UnknownEpoch(InvalidEntry):
     """The state says nothing about that epoch, or nothing any more."""
 
 
 class InvalidSeal(InvalidEntry):
     """The seal does not follow the one before it."""
+
+
+class InvalidMisbehaviour(Invalid):
+    """The proof does not show the lie that it claims."""
 
 
 class InvalidBundle(Invalid):

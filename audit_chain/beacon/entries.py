@@ -1,11 +1,17 @@
 """Entries of the beacon's log, as canonical JSON.
 
-    {"network":"tallystick.local","type":"genesis","v":1,"validators":[{"keys":["…"],"name":"meridian-bank","weight":1}]}
+    {"key":"tallystick.local/beacon+…","network":"tallystick.local","preset":"consortium","type":"genesis","v":1,"validators":4}
+    {"governance":"…","keys":["…"],"name":"meridian-bank","not_after":"…","not_before":"…","type":"validator","v":1,"weight":32}
     {"key":"tallystick.local/member/northwind-parts+…","name":"northwind-parts","type":"member","v":1}
     {"key":"tallystick.local/pool/northwind-parts+…","member":"northwind-parts","name":"northwind-parts","type":"pool","v":1}
-    {"checkpoint":"…","parent":{"root":"47DE…","size":0},"pool":"northwind-parts","type":"crosslink","v":1}
+    {"checkpoint":"…","epoch":20,"parent":{"root":"47DE…","size":0},"pool":"northwind-parts","type":"crosslink","v":1}
+    {"epoch":20,"root":"…","size":61,"type":"attestation","v":1,"votes":"AAAAAAAA…"}
     {"deposit":"…","type":"evidence","v":1}
-    {"previous":null,"slot":1,"time":"2026-11-22T15:40:00Z","type":"seal","v":1}
+    {"proof":"{…}","reporter":"market-regulator","type":"slashing","v":1}
+    {"ballot":"…","type":"ballot","v":1}
+    {"rotation":"…","type":"rotation","v":1}
+    {"ballots":["…"],"type":"restart","v":1}
+    {"previous":null,"slot":1,"state":"…","time":"2026-11-22T15:40:00Z","type":"seal","v":1}
 
 Reading an entry says that it has the right shape; whether it holds is for `beacon.transition` to say.
 See docs/spec/entries.md.
@@ -13,83 +19,81 @@ See docs/spec/entries.md.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar, Final, Self, TypeAlias
 
 from audit_chain import canonical
+from audit_chain.beacon.casper.presets import PRESETS
 from audit_chain.beacon.deposit import Deposit
-from audit_chain.beacon.names import is_name, is_network
+from audit_chain.beacon.key_set import MEMBERS as KEY_SET_MEMBERS
+from audit_chain.beacon.key_set import parse_key_of, parse_time
+from audit_chain.beacon.motion import Ballot as BallotText
+from audit_chain.beacon.motion import Registration, parse_name
+from audit_chain.beacon.motion import Rotation as RotationText
+from audit_chain.beacon.names import is_network
+from audit_chain.beacon.votes import Vote, pack_votes, unpack_votes
 from audit_chain.canonical import JSON
-from audit_chain.encoding import from_time, to_base64
+from audit_chain.encoding import from_base64, to_base64
 from audit_chain.errors import Malformed, MalformedEntry
 from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.keys import COSIGN_ED25519, COSIGN_MLDSA44, NOTE_ED25519, KeyKind, VerifierKey
+from audit_chain.log.keys import NOTE_ED25519, VerifierKey
 from audit_chain.log.note import Note
 from audit_chain.merkle.hashing import EMPTY_ROOT, HASH_SIZE
 from audit_chain.shapes import Shape
 
 VERSION: Final = 1
-MAX_VALIDATORS: Final = 64
-MAX_WEIGHT: Final = 2**32
-
-
-@dataclass(frozen=True, slots=True)
-class GenesisValidator:
-    """One validator: its cosigner keys, one Ed25519 and at most one ML-DSA-44, and the weight of its voice."""
-
-    name: str
-    keys: tuple[VerifierKey, ...]
-    weight: int
-
-    def to_json(self) -> JSON:
-        return {"keys": [str(key) for key in self.keys], "name": self.name, "weight": self.weight}
-
-    @classmethod
-    def from_json(cls, value: JSON) -> Self:
-        shape = Shape(value, what="validator", members=("keys", "name", "weight"), error=MalformedEntry)
-        validator = cls(
-            name=_name(shape, "name"),
-            keys=tuple(parse_key(text) for text in shape.texts("keys")),
-            weight=shape.integer("weight", minimum=1),
-        )
-        kinds = sorted(key.kind for key in validator.keys)
-        if kinds not in ([COSIGN_ED25519], [COSIGN_ED25519, COSIGN_MLDSA44]):
-            raise MalformedEntry("a validator has one key of kind 4, at most one of 6", expected="4 or 4, 6", got=kinds)
-        if validator.weight > MAX_WEIGHT:
-            raise MalformedEntry("a validator weighs too much", expected=f"at most {MAX_WEIGHT}", got=validator.weight)
-        return validator
+MAX_VALIDATORS: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """Entry 0: the network's name and its validators."""
+    """Entry 0: the network's name, its numbers, the beacon's first key, and how many validators follow."""
 
     TYPE: ClassVar = "genesis"
 
     network: str
-    validators: tuple[GenesisValidator, ...]
+    preset: str
+    key: VerifierKey
+    validators: int
 
     def encode(self) -> bytes:
-        return _encode(
-            self.TYPE, {"network": self.network, "validators": [validator.to_json() for validator in self.validators]}
-        )
+        members = {"key": str(self.key), "network": self.network, "preset": self.preset, "validators": self.validators}
+        return _encode(self.TYPE, members)
 
     @classmethod
     def from_json(cls, value: JSON) -> Self:
-        shape = _shape(value, cls.TYPE, "network", "validators")
+        shape = _shape(value, cls.TYPE, "key", "network", "preset", "validators")
         genesis = cls(
             network=shape.text("network"),
-            validators=tuple(GenesisValidator.from_json(item) for item in shape.array("validators")),
+            preset=shape.text("preset"),
+            key=parse_key_of(shape, "key", NOTE_ED25519),
+            validators=shape.integer("validators", minimum=1),
         )
         if not is_network(genesis.network):
             raise MalformedEntry("no network can be called so", got=f"{len(genesis.network)} characters")
-        if not 1 <= len(genesis.validators) <= MAX_VALIDATORS:
-            got = len(genesis.validators)
-            raise MalformedEntry("a network has validators", expected=f"1 to {MAX_VALIDATORS}", got=got)
-        _check_distinct("names", [validator.name for validator in genesis.validators])
-        _check_distinct("keys", [key.public for validator in genesis.validators for key in validator.keys])
+        if genesis.preset not in PRESETS:
+            raise MalformedEntry("no preset is called so", expected=" or ".join(PRESETS), got="another")
+        if genesis.validators > MAX_VALIDATORS:
+            expected = f"1 to {MAX_VALIDATORS}"
+            raise MalformedEntry("a network has validators", expected=expected, got=genesis.validators)
         return genesis
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """Entries 1 and onwards, as many as the genesis says: who founds the network. Later ones join by vote."""
+
+    TYPE: ClassVar = "validator"
+
+    registration: Registration
+
+    def encode(self) -> bytes:
+        return _encode(self.TYPE, self.registration.to_json())
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        shape = _shape(value, cls.TYPE, "governance", *KEY_SET_MEMBERS, "name", "weight")
+        return cls(Registration.from_shape(shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Member:
     @classmethod
     def from_json(cls, value: JSON) -> Self:
         shape = _shape(value, cls.TYPE, "key", "name")
-        return cls(name=_name(shape, "name"), key=_key(shape, NOTE_ED25519))
+        return cls(name=parse_name(shape, "name"), key=parse_key_of(shape, "key", NOTE_ED25519))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,11 @@ class Pool:
     @classmethod
     def from_json(cls, value: JSON) -> Self:
         shape = _shape(value, cls.TYPE, "key", "member", "name")
-        return cls(name=_name(shape, "name"), member=_name(shape, "member"), key=_key(shape, NOTE_ED25519))
+        return cls(
+            name=parse_name(shape, "name"),
+            member=parse_name(shape, "member"),
+            key=parse_key_of(shape, "key", NOTE_ED25519),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +161,12 @@ NO_PARENT: Final = Parent(size=0, root=EMPTY_ROOT)
 
 @dataclass(frozen=True, slots=True)
 class Crosslink:
-    """A pool's checkpoint, signed by the pool and cosigned by its committee, following the crosslink before it."""
+    """A pool's checkpoint, signed by the pool, cosigned by its committee of that epoch, after the crosslink before."""
 
     TYPE: ClassVar = "crosslink"
 
     pool: str
+    epoch: int
     parent: Parent
     note: Note
 
@@ -167,13 +176,22 @@ class Crosslink:
 
     def encode(self) -> bytes:
         checkpoint = self.note.render().decode()
-        return _encode(self.TYPE, {"checkpoint": checkpoint, "parent": self.parent.to_json(), "pool": self.pool})
+        members = {
+            "checkpoint": checkpoint,
+            "epoch": self.epoch,
+            "parent": self.parent.to_json(),
+            "pool": self.pool,
+        }
+        return _encode(self.TYPE, members)
 
     @classmethod
     def from_json(cls, value: JSON) -> Self:
-        shape = _shape(value, cls.TYPE, "checkpoint", "parent", "pool")
+        shape = _shape(value, cls.TYPE, "checkpoint", "epoch", "parent", "pool")
         crosslink = cls(
-            pool=_name(shape, "pool"), parent=Parent.from_json(shape.value("parent")), note=_note(shape, "checkpoint")
+            pool=parse_name(shape, "pool"),
+            epoch=shape.integer("epoch"),
+            parent=Parent.from_json(shape.value("parent")),
+            note=_note(shape, "checkpoint"),
         )
         try:
             checkpoint = crosslink.checkpoint
@@ -183,6 +201,38 @@ class Crosslink:
             got = len(checkpoint.extensions)
             raise MalformedEntry("a pool's checkpoint has no extension lines", expected=0, got=got)
         return crosslink
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """Votes for the checkpoint at an epoch's boundary; their source follows from the log that they sign."""
+
+    TYPE: ClassVar = "attestation"
+
+    epoch: int
+    size: int
+    root: bytes
+    votes: tuple[Vote, ...]
+
+    def encode(self) -> bytes:
+        votes = to_base64(pack_votes(self.votes))
+        return _encode(
+            self.TYPE, {"epoch": self.epoch, "root": to_base64(self.root), "size": self.size, "votes": votes}
+        )
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        shape = _shape(value, cls.TYPE, "epoch", "root", "size", "votes")
+        try:
+            votes = from_base64(shape.text("votes"))
+        except Malformed as error:
+            raise MalformedEntry(f"votes are base64 ({error})") from None
+        return cls(
+            epoch=shape.integer("epoch"),
+            size=shape.integer("size", minimum=1),
+            root=shape.digest("root", size=HASH_SIZE),
+            votes=unpack_votes(votes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,33 +258,151 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Slashing:
+    """Proof of a lie (`beacon.misbehaviour`), and the validator or member who is credited with reporting it."""
+
+    TYPE: ClassVar = "slashing"
+
+    proof: str
+    reporter: str | None
+
+    def encode(self) -> bytes:
+        return _encode(self.TYPE, {"proof": self.proof, "reporter": self.reporter})
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        shape = _shape(value, cls.TYPE, "proof", "reporter")
+        reporter = None if shape.value("reporter") is None else parse_name(shape, "reporter")
+        return cls(proof=shape.text("proof"), reporter=reporter)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A validator says yes to a motion."""
+
+    TYPE: ClassVar = "ballot"
+
+    note: Note
+
+    @property
+    def ballot(self) -> BallotText:
+        return BallotText.parse(self.note.text)
+
+    def encode(self) -> bytes:
+        return _encode(self.TYPE, {"ballot": self.note.render().decode()})
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        ballot = cls(_note(_shape(value, cls.TYPE, "ballot"), "ballot"))
+        BallotText.parse(ballot.note.text)
+        return ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A validator takes new keys."""
+
+    TYPE: ClassVar = "rotation"
+
+    note: Note
+
+    @property
+    def rotation(self) -> RotationText:
+        return RotationText.parse(self.note.text)
+
+    def encode(self) -> bytes:
+        return _encode(self.TYPE, {"rotation": self.note.render().decode()})
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        rotation = cls(_note(_shape(value, cls.TYPE, "rotation"), "rotation"))
+        RotationText.parse(rotation.note.text)
+        return rotation
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The log goes on from here under a new origin and key: all ballots for that one motion, in one entry."""
+
+    TYPE: ClassVar = "restart"
+
+    notes: tuple[Note, ...]
+
+    @property
+    def ballots(self) -> tuple[BallotText, ...]:
+        return tuple(BallotText.parse(note.text) for note in self.notes)
+
+    def encode(self) -> bytes:
+        return _encode(self.TYPE, {"ballots": [note.render().decode() for note in self.notes]})
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        shape = _shape(value, cls.TYPE, "ballots")
+        restart = cls(tuple(_parse_note("ballots", text) for text in shape.texts("ballots")))
+        motions = {ballot.motion.digest for ballot in restart.ballots}
+        if len(motions) != 1 or restart.ballots[0].motion.action != "restart":
+            raise MalformedEntry("a restart carries ballots for one motion to restart", got=f"{len(motions)} motions")
+        return restart
+
+
+@dataclass(frozen=True, slots=True)
 class Seal:
-    """The last entry of a block; `previous` is the index of the seal before it."""
+    """The last entry of a block: `previous` is the index of the seal before it, `state` the state map's root."""
 
     TYPE: ClassVar = "seal"
 
     slot: int
     time: str
     previous: int | None
+    state: bytes
 
     def encode(self) -> bytes:
-        return _encode(self.TYPE, {"previous": self.previous, "slot": self.slot, "time": self.time})
+        state = to_base64(self.state)
+        return _encode(self.TYPE, {"previous": self.previous, "slot": self.slot, "state": state, "time": self.time})
 
     @classmethod
     def from_json(cls, value: JSON) -> Self:
-        shape = _shape(value, cls.TYPE, "previous", "slot", "time")
-        time = shape.text("time")
-        try:
-            from_time(time)
-        except Malformed as error:
-            raise MalformedEntry(f"a seal carries its time ({error})") from None
-        return cls(slot=shape.integer("slot"), time=time, previous=shape.optional_integer("previous"))
+        shape = _shape(value, cls.TYPE, "previous", "slot", "state", "time")
+        return cls(
+            slot=shape.integer("slot"),
+            time=parse_time(shape, "time"),
+            previous=shape.optional_integer("previous"),
+            state=shape.digest("state", size=HASH_SIZE),
+        )
 
 
-Entry: TypeAlias = Genesis | Member | Pool | Crosslink | Evidence | Seal
+Entry: TypeAlias = (
+    Genesis
+    | Validator
+    | Member
+    | Pool
+    | Crosslink
+    | Attestation
+    | Evidence
+    | Slashing
+    | Ballot
+    | Rotation
+    | Restart
+    | Seal
+)
+
+_TYPES: Final = (
+    Genesis,
+    Validator,
+    Member,
+    Pool,
+    Crosslink,
+    Attestation,
+    Evidence,
+    Slashing,
+    Ballot,
+    Rotation,
+    Restart,
+    Seal,
+)
 
 _READERS: Final[Mapping[str, Callable[[JSON], Entry]]] = MappingProxyType(
-    {entry.TYPE: entry.from_json for entry in (Genesis, Member, Pool, Crosslink, Evidence, Seal)}
+    {entry.TYPE: entry.from_json for entry in _TYPES}
 )
 
 
@@ -254,15 +422,6 @@ def parse_entry(data: bytes) -> Entry:
     return entry
 
 
-@lru_cache(maxsize=1024)
-def parse_key(text: str) -> VerifierKey:
-    """The verifier key of a vkey text, read once for each of the same few keys; MalformedEntry for any other text."""
-    try:
-        return VerifierKey.parse(text)
-    except Malformed as error:
-        raise MalformedEntry(str(error)) from None
-
-
 def _encode(kind: str, members: Mapping[str, JSON]) -> bytes:
     return canonical.encode({**members, "type": kind, "v": VERSION})
 
@@ -273,27 +432,12 @@ def _shape(value: JSON, kind: str, *members: str) -> Shape:
     return shape
 
 
-def _name(shape: Shape, member: str) -> str:
-    name = shape.text(member)
-    if not is_name(name):
-        raise MalformedEntry(f"{member} is lowercase letters, digits and hyphens", got=f"{len(name)} characters")
-    return name
-
-
-def _key(shape: Shape, kind: KeyKind) -> VerifierKey:
-    key = parse_key(shape.text("key"))
-    if key.kind != kind:
-        raise MalformedEntry("a key of another kind is registered", expected=kind, got=key.kind)
-    return key
-
-
 def _note(shape: Shape, member: str) -> Note:
+    return _parse_note(member, shape.text(member))
+
+
+def _parse_note(member: str, text: str) -> Note:
     try:
-        return Note.parse(shape.text(member).encode())
+        return Note.parse(text.encode())
     except Malformed as error:
         raise MalformedEntry(f"{member} is a signed note ({error})") from None
-
-
-def _check_distinct(what: str, values: list[str] | list[bytes]) -> None:
-    if len(set(values)) != len(values):
-        raise MalformedEntry(f"each validator has its own {what}", expected=len(values), got=len(set(values)))
