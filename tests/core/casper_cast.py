@@ -95,9 +95,10 @@ class Twins:
     def __init__(self, random: Random, preset: Preset) -> None:
         self.random = random
         self.preset = preset
-        self.epoch = random.choice([0, 0, 1, 2, random.randint(3, 9), random.randint(10, 400)])
+        self.epoch = random.choice([0, 1, 2, random.randint(3, 9), random.randint(3, 9), random.randint(10, 400)])
         self.ours = self.random_state()
         self.theirs = twin(self.ours)
+        self.mark_anew()
         self.seal_boundary(self.epoch)
         if self.epoch > 0:
             self.seal_boundary(self.epoch - 1)
@@ -116,12 +117,21 @@ class Twins:
         if not alike:
             state.validators = [self.random_validator() for _ in range(count)]
             state.balances = [self.random_balance(validator) for validator in state.validators]
-        if epoch >= 2:
-            state.justification_bits = [random.random() < 0.6 for _ in range(4)]
-            epochs = sorted(max(0, epoch - random.choice([1, 2, 3, 4, 5, 9, 60])) for _ in range(3))
-            marks = [Checkpoint(each, root("justified", each)) if each else GENESIS_CHECKPOINT for each in epochs]
-            state.finalized_checkpoint, state.previous_justified_checkpoint, state.current_justified_checkpoint = marks
         return state
+
+    def mark_anew(self) -> None:
+        """Sets what is justified and finalized in both states."""
+        random, epoch = self.random, self.epoch
+        if epoch < 2:
+            return
+        bits = [random.random() < 0.6 for _ in range(4)]
+        epochs = sorted(max(0, epoch - random.choice([1, 2, 3, 4, 5, 9, 60])) for _ in range(3))
+        marks = [Checkpoint(each, root("justified", each)) if each else GENESIS_CHECKPOINT for each in epochs]
+        names = ("finalized_checkpoint", "previous_justified_checkpoint", "current_justified_checkpoint")
+        self.ours.justification_bits = self.theirs.justification_bits = bits
+        for name, mark in zip(names, marks, strict=True):
+            setattr(self.ours, name, mark)
+            setattr(self.theirs, name, spec.Checkpoint(epoch=mark.epoch, root=mark.root))
 
     def random_validator(self) -> Validator:
         random, epoch = self.random, self.epoch
@@ -141,16 +151,12 @@ class Twins:
         return validator
 
     def random_balance(self, validator: Validator) -> int:
-        edges = [
-            -UNIT // 4 - 1,
-            -UNIT // 4,
-            -UNIT // 4 + 1,
-            5 * UNIT // 4 - 1,
-            5 * UNIT // 4,
-            5 * UNIT // 4 + 1,
-            -16 * UNIT,
-        ]
-        return validator.effective_balance + self.random.choice([0, *edges, self.random.randint(-UNIT, 2 * UNIT)])
+        """At the edges of the hysteresis, near nothing, or anywhere around the effective balance."""
+        random, edges = self.random, [-UNIT // 4, 5 * UNIT // 4, -16 * UNIT, 0]
+        if random.random() < 0.1:
+            return random.randint(0, UNIT // 200)
+        change = random.choice([0, random.choice(edges) + random.randint(-1, 1), random.randint(-UNIT, 2 * UNIT)])
+        return max(0, validator.effective_balance + change)
 
     # What happens in it
 
@@ -239,19 +245,11 @@ def twin(state: CasperState) -> spec.BeaconState:
         slot=state.slot,
         slashings=state.slashings,
         randao_mixes=state.randao_mixes,
-        justification_bits=state.justification_bits,
-        previous_justified_checkpoint=twin_checkpoint(state.previous_justified_checkpoint),
-        current_justified_checkpoint=twin_checkpoint(state.current_justified_checkpoint),
-        finalized_checkpoint=twin_checkpoint(state.finalized_checkpoint),
     )
     add_twin(theirs, Validator(0, 0, FAR_FUTURE_EPOCH), 0)
     for validator, balance in zip(state.validators, state.balances, strict=True):
         add_twin(theirs, validator, balance)
     return theirs
-
-
-def twin_checkpoint(checkpoint: Checkpoint) -> spec.Checkpoint:
-    return spec.Checkpoint(epoch=checkpoint.epoch, root=checkpoint.root)
 
 
 def add_twin(theirs: spec.BeaconState, validator: Validator, balance: int) -> None:

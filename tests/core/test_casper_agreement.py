@@ -9,6 +9,7 @@ from audit_chain.beacon.casper import accessors, attesting
 from audit_chain.beacon.casper.containers import AttestationData, Checkpoint, Validator
 from audit_chain.beacon.casper.finality import weigh_justification_and_finalization
 from audit_chain.beacon.casper.presets import MINIMAL, Preset
+from audit_chain.beacon.casper.registry import process_effective_balance_updates
 from audit_chain.beacon.casper.rewards import get_attestation_deltas, get_base_reward
 from audit_chain.beacon.casper.shuffling import compute_shuffled_index, compute_shuffled_list
 from audit_chain.beacon.casper.weak_subjectivity import compute_weak_subjectivity_period
@@ -62,19 +63,30 @@ def test_votes_earn_and_cost_the_same(numbers: range, preset: Preset) -> None:
                 assert get_base_reward(twins.ours, index) == spec.get_base_reward(twins.theirs, index + 1)
 
 
+@seeds(50, soak=1050, batch=250)
+def test_effective_balances_follow_alike(numbers: range) -> None:
+    for number, random in histories(numbers):
+        with told(number):
+            twins = Twins(random, MINIMAL)
+            process_effective_balance_updates(twins.ours)
+            spec.process_effective_balance_updates(twins.theirs)
+            twins.check()
+
+
 @seeds(100, soak=1100, batch=500)
 def test_the_same_epochs_become_justified_and_finalized(numbers: range) -> None:
     for number, random in histories(numbers):
         with told(number):
             twins = Twins(random, MINIMAL)
             twins.ours.slot = twins.theirs.slot = twins.ours.slot + MINIMAL.slots_per_epoch - 1
-            total = random.choice([3, 6, 9, random.randint(1, 99)]) * UNIT
-            previous, current = (
-                random.choice([0, total * 2 // 3 - 1, total * 2 // 3, total * 2 // 3 + 1, total]) for _ in range(2)
-            )
-            weigh_justification_and_finalization(twins.ours, total, previous, current)
-            spec.weigh_justification_and_finalization(twins.theirs, total, previous, current)
-            twins.check()
+            for _ in range(10):
+                twins.mark_anew()
+                total = random.choice([3, 6, 9, random.randint(1, 99)]) * UNIT
+                edge = total * 2 // 3
+                previous, current = (random.choice([0, edge - 1, edge, edge + 1, total]) for _ in range(2))
+                weigh_justification_and_finalization(twins.ours, total, previous, current)
+                spec.weigh_justification_and_finalization(twins.theirs, total, previous, current)
+                twins.check()
 
 
 @seeds(100, soak=1100, batch=500)
