@@ -16,6 +16,7 @@
     │   ├── MalformedField           a document's name or value that no field can have
     │   ├── MalformedDisclosure
     │   ├── MalformedBundle
+    │   ├── MalformedReceipt
     │   ├── MalformedStateName       a name that no state map can have
     │   └── MalformedStateProof
     ├── Invalid                      the input is well-formed, and refuted
@@ -52,6 +53,7 @@
     │   ├── InvalidBundle            the parts of a bundle do not belong together
     │   │   ├── InvalidChecksum
     │   │   └── OtherFile
+    │   ├── InvalidReceipt           not what that log would say of a tree of that size
     │   ├── UnknownOrigin
     │   ├── QuorumNotReached
     │   └── Refused                  a witness will not sign; carries an HTTP status
@@ -154,6 +156,10 @@ class MalformedStateName(Malformed):
 
 class MalformedStateProof(Malformed):
     """Bytes that are not a state proof."""
+
+
+class MalformedReceipt(Malformed):
+    """Bytes that are not a COSE receipt of inclusion."""
 
 
 class Invalid(AuditChainError):
@@ -296,6 +302,10 @@ class InvalidChecksum(InvalidBundle):
 
 class OtherFile(InvalidBundle):
     """The file is not the one that the bundle speaks of."""
+
+
+class InvalidReceipt(Invalid):
+    """The receipt's header is not the one that the log writes for a tree of that size."""
 
 
 class UnknownOrigin(Invalid):
