@@ -5,8 +5,9 @@ batch. Each step runs inside the caller's transaction on the store, so a stop an
 state before the step or the one after it, and the next seal picks up whatever was appended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from audit_chain import canonical
 from audit_chain.canonical import JSON
@@ -24,6 +25,10 @@ __all__ = ["LogHead", "Seal", "SealedLog", "seal_entry"]
 
 _READ_BATCH = 4096
 """Entries read at a time while sealing, so that a large batch is never held at once."""
+
+
+MakeEntry: TypeAlias = Callable[[int | None, int], bytes]
+"""From the index of the previous seal and that of this one to the seal entry."""
 
 
 class SealedLog:
@@ -49,11 +54,18 @@ class SealedLog:
             self._store.write_head(replace(head, next_index=head.next_index + len(entries)))
         return head.next_index
 
-    def seal(self, time: str, *, heartbeat: bool = False, extra: Mapping[str, JSON] | None = None) -> Seal | None:
+    def seal(
+        self,
+        time: str,
+        *,
+        heartbeat: bool = False,
+        extra: Mapping[str, JSON] | None = None,
+        make_entry: MakeEntry | None = None,
+    ) -> Seal | None:
         """The seal that closes what was appended since the last one; None where that is nothing.
 
         `time` is RFC 3339 in UTC with whole seconds. `heartbeat` seals an empty batch too, and `extra`
-        adds members to the seal entry. CorruptLog, with nothing written, where the store's tiles no
+        adds members to the seal entry, or `make_entry` makes all of it. CorruptLog, with nothing written, where the store's tiles no
         longer give the root that was signed last.
         """
         from_time(time)
@@ -61,7 +73,8 @@ class SealedLog:
         if head.next_index == head.tree_size and not heartbeat:
             return None
         previous = self._store.latest_seal()
-        entry = seal_entry(previous=previous.size - 1 if previous else None, time=time, extra=extra)
+        index = previous.size - 1 if previous else None
+        entry = make_entry(index, head.next_index) if make_entry else seal_entry(previous=index, time=time, extra=extra)
         check_entry_size(entry)
         self._check_root(head)
 
