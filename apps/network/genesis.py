@@ -1,11 +1,12 @@
 """A network's beginning: the keys of its beacon and validators, and the network file that names them.
 
 VAR_DIR/keys/beacon.pem
-VAR_DIR/keys/validators/<name>/ed25519.pem, mldsa44.pem
+VAR_DIR/keys/validators/<name>/ed25519.pem, mldsa44.pem, governance.pem
 VAR_DIR/network.json
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from apps.network import key_files
 from apps.network.errors import NetworkFileInvalid
-from apps.network.network_file import BeaconNode, NetworkFile, ValidatorNode, load, parse, validator_key_name
-from audit_chain.beacon.names import beacon_origin, is_name, is_network, member_key_name
+from apps.network.network_file import PRESET, BeaconNode, NetworkFile, ValidatorNode, load, parse
+from audit_chain.beacon.names import beacon_origin, is_name, is_network, member_key_name, validator_key_name
+from audit_chain.encoding import to_time
 from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner, VerifierKey
 
 __all__ = ["NetworkFile", "create", "load", "member_signer"]
@@ -35,8 +37,10 @@ class _ExistingKeys(_Keys):
     mldsa44 = staticmethod(partial(key_files.read_key, kind=MLDSA44PrivateKey))
 
 
-def create(var_dir: Path, *, network: str, beacon_url: str, validators: Sequence[tuple[str, str]]) -> NetworkFile:
-    """The network of these validators (name, URL), each of weight 1, in this order; made where it is not there yet.
+def create(
+    var_dir: Path, *, network: str, beacon_url: str, validators: Sequence[tuple[str, str]], preset: str = PRESET
+) -> NetworkFile:
+    """The network of these validators (name, URL), of equal weight, in this order; made where it is not there yet.
 
     Safe to repeat: keys that exist are kept, addresses are brought up to date. Stopped half-way it leaves some of the
     keys and no network file; the next call goes on with them. Refuses to change who belongs to a network that exists:
@@ -44,21 +48,24 @@ def create(var_dir: Path, *, network: str, beacon_url: str, validators: Sequence
     """
     _refuse_unusable_names(network, [name for name, _ in validators])
     path = var_dir / "network.json"
-    exists = path.exists()
-    keys = _ExistingKeys() if exists else _Keys()
+    existing = load(path) if path.exists() else None
+    keys = _ExistingKeys() if existing else _Keys()
+    not_before, not_after = _validity()
     wanted = NetworkFile(
         network=network,
         beacon=BeaconNode(url=beacon_url, key=_beacon_key(keys, var_dir, network)),
-        validators=tuple(_validator(keys, var_dir, network, name, url) for name, url in validators),
+        validators=tuple(
+            _validator(keys, var_dir, network, name, url, existing, not_before, not_after) for name, url in validators
+        ),
+        preset=preset,
     )
-    if exists:
-        _refuse_other_genesis(load(path), wanted, path)
+    if existing:
+        _refuse_other_genesis(existing, wanted, path)
+        wanted = _with_addresses(existing, wanted)
     content = wanted.render()
     parse(content)
-    if not exists or path.read_bytes() != content:
-        draft = path.with_name(f".{path.name}")
-        key_files.write_durably(draft, content, mode=0o600)
-        draft.replace(path)
+    if not existing or path.read_bytes() != content:
+        key_files.replace_durably(path, content)
     return wanted
 
 

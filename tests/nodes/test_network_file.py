@@ -12,6 +12,8 @@ from apps.network.errors import NetworkFileInvalid
 from apps.network.genesis import create, load, member_signer
 from apps.network.network_file import NetworkFile, parse
 from audit_chain.beacon.entries import Genesis, parse_entry
+from audit_chain.log.keys import CosignerEd25519
+from tests.nodes.cast import key_of
 
 FOUNDERS = [("bank", "http://127.0.0.1:8101"), ("court", "http://127.0.0.1:8102"), ("chamber", "http://127.0.0.1:8103")]
 
@@ -104,6 +106,30 @@ def test_names_that_no_key_can_bear_are_refused(tmp_path: Path, name: str) -> No
         found(tmp_path, [(name, "http://x")])
 
 
+WITNESS = {
+    "key": str(CosignerEd25519("witness.example/one", key_of(7)).verifier_key),
+    "name": "notary",
+    "url": "http://127.0.0.1:7380",
+}
+
+
+def test_witnesses_are_read_and_do_not_count(tmp_path: Path) -> None:
+    document = json.loads(found(tmp_path).render())
+    network = parse(json.dumps(document | {"witnesses": [WITNESS]}).encode())
+    (witness,) = network.witnesses
+    assert (witness.name, witness.url, str(witness.key)) == (WITNESS["name"], WITNESS["url"], WITNESS["key"])
+    assert network.policy() == found(tmp_path).policy()
+    assert network.genesis_entry() == found(tmp_path).genesis_entry()
+    assert parse(network.render()) == network
+
+
+def test_witnesses_that_were_added_stay(tmp_path: Path) -> None:
+    document = json.loads(found(tmp_path).render())
+    (tmp_path / "network.json").write_text(json.dumps(document | {"witnesses": [WITNESS]}))
+    assert [witness.name for witness in found(tmp_path).witnesses] == ["notary"]
+    assert [witness.name for witness in load(tmp_path / "network.json").witnesses] == ["notary"]
+
+
 def _swap_keys(document: Any) -> None:
     bank, court = document["validators"][:2]
     bank["keys"], court["keys"] = court["keys"], bank["keys"]
@@ -127,6 +153,18 @@ SPOILT: dict[str, Callable[[Any], object]] = {
     "one key": lambda document: document["validators"][0]["keys"].pop(),
     "no weight": lambda document: document["validators"][0].update(weight=0),
     "weight is true": lambda document: document["validators"][0].update(weight=True),
+    "witnesses are no list": lambda document: document.update(witnesses={}),
+    "a witness without a key": lambda document: document.update(witnesses=[{**WITNESS, "key": None}]),
+    "a witness with a log's key": lambda document: document.update(
+        witnesses=[{**WITNESS, "key": document["beacon"]["key"]}]
+    ),
+    "a witness with a validator's key": lambda document: document.update(
+        witnesses=[{**WITNESS, "key": document["validators"][0]["keys"][0]}]
+    ),
+    "a witness with a validator's name": lambda document: document.update(witnesses=[{**WITNESS, "name": "bank"}]),
+    "a witness that cannot be named": lambda document: document.update(witnesses=[{**WITNESS, "name": "No One"}]),
+    "a witness twice": lambda document: document.update(witnesses=[WITNESS, {**WITNESS, "name": "other"}]),
+    "a witness without an address": lambda document: document.update(witnesses=[{**WITNESS, "url": "notary"}]),
     "unequal weights": lambda document: document["validators"][0].update(weight=2),
 }
 
