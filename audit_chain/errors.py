@@ -45,11 +45,11 @@
     │   │   ├── InvalidBallot
     │   │   ├── InvalidRestart
     │   │   ├── InvalidSlashing
+    │   │   │   └── InvalidMisbehaviour  the proof does not show what it claims
     │   │   ├── Suspended            the pool or member is, by vote or because it was caught
     │   │   ├── StateMismatch        the seal commits to another state than ours
     │   │   ├── UnknownEpoch         the state says nothing about it, or nothing any more
     │   │   └── InvalidSeal
-    │   ├── InvalidMisbehaviour      the proof does not show what it claims
     │   ├── InvalidBundle            the parts of a bundle do not belong together
     │   │   ├── InvalidChecksum
     │   │   └── OtherFile
@@ -266,6 +266,10 @@ class InvalidSlashing(InvalidEntry):
     """Nobody can be slashed for that, or not any more."""
 
 
+class InvalidMisbehaviour(InvalidSlashing):
+    """The proof does not show the lie that it claims."""
+
+
 class Suspended(InvalidEntry):
     """The pool or member is suspended."""
 
@@ -286,10 +290,6 @@ class UnknownEpoch(InvalidEntry):
 
 class InvalidSeal(InvalidEntry):
     """The seal does not follow the one before it."""
-
-
-class InvalidMisbehaviour(Invalid):
-    """The proof does not show the lie that it claims."""
 
 
 class InvalidBundle(Invalid):
