@@ -13,14 +13,22 @@ from typing import Final, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
+from audit_chain import canonical
+from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.casper.containers import Checkpoint, Epoch
 from audit_chain.beacon.deposit import Deposit
-from audit_chain.beacon.entries import Crosslink, Evidence, Genesis, GenesisValidator, Member, Pool
-from audit_chain.beacon.genesis import initialize_state
+from audit_chain.beacon.entries import Attestation, Crosslink, Evidence, Genesis, Member, Pool, Validator, parse_entry
+from audit_chain.beacon.entries import Seal as SealEntry
+from audit_chain.beacon.key_set import KeySet
+from audit_chain.beacon.motion import Ballot, Motion, Registration
 from audit_chain.beacon.names import beacon_origin, member_key_name, pool_origin, validator_key_name
-from audit_chain.beacon.state import State, get_committee, get_crosslink, get_slot
-from audit_chain.beacon.transition import compute_crosslink_note, process_entry
+from audit_chain.beacon.sealed_state import ProvenValue, SealedState
+from audit_chain.beacon.state import State, get_committee, get_crosslink, get_slot, get_validator
+from audit_chain.beacon.transition import compute_crosslink_note, compute_seal, process_entry
+from audit_chain.beacon.votes import Vote
 from audit_chain.encoding import from_time, to_time
 from audit_chain.errors import NotInLog
+from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner
 from audit_chain.log.note import Note, Signature
 from audit_chain.log.policy import TrustPolicy
@@ -31,6 +39,8 @@ from audit_chain.proof import builder
 from audit_chain.records.entry import RecordEntry
 from audit_chain.records.fields import Value
 from audit_chain.records.tree import RECORD_KEY_SIZE, RecordCommitment, RecordKey, commit
+from audit_chain.statemap.map import StateMap
+from audit_chain.statemap.store import MemoryStateStore
 
 NETWORK: Final = "tallystick.example"
 VALIDATORS: Final = ("meridian-bank", "market-regulator", "commercial-court", "chamber-of-trade")
@@ -38,9 +48,12 @@ SUPPLIER: Final = "northwind-parts"
 COURT: Final = "commercial-court"
 START: Final = from_time("2026-11-22T15:40:00Z")
 RECORD_ID: Final = "019aac2c-1000-7000-8000-000000000001"
-COURT_INDEX: Final = 2
-POOL_INDEX: Final = 3
-"""Where court and pool are registered: after the genesis and the supplier."""
+KEYS_FROM: Final = "2026-11-22T00:00:00Z"
+KEYS_UNTIL: Final = "2028-11-22T00:00:00Z"
+FOUNDERS_WEIGHT: Final = 32
+COURT_INDEX: Final = 6
+POOL_INDEX: Final = 7
+"""Where court and pool are registered: after the genesis, four validators and the supplier."""
 FILE: Final = b"an invoice, as it came by mail\n"
 
 INVOICE: Final[Mapping[str, Value]] = MappingProxyType(
@@ -74,29 +87,43 @@ def record_key(number: int) -> RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class ValidatorKeys:
-    """A validator with both of its keys, which signs whatever it is given."""
+    """A validator with all of its keys, which signs whatever it is given."""
 
     name: str
     ed25519: CosignerEd25519
     mldsa44: CosignerMLDSA44
+    governance: NoteSigner
 
     @classmethod
     def numbered(cls, name: str, number: int) -> "ValidatorKeys":
         key_name = validator_key_name(NETWORK, name)
-        return cls(name, CosignerEd25519(key_name, ed25519_key(number)), CosignerMLDSA44(key_name, mldsa44_key(number)))
+        return cls(
+            name,
+            CosignerEd25519(key_name, ed25519_key(number)),
+            CosignerMLDSA44(key_name, mldsa44_key(number)),
+            NoteSigner(key_name, ed25519_key(500 + number)),
+        )
 
-    def as_genesis(self, *, weight: int = 1) -> GenesisValidator:
-        return GenesisValidator(self.name, (self.ed25519.verifier_key, self.mldsa44.verifier_key), weight)
+    @property
+    def key_set(self) -> KeySet:
+        return KeySet((self.ed25519.verifier_key, self.mldsa44.verifier_key), KEYS_FROM, KEYS_UNTIL)
+
+    def registration(self, *, weight: int = FOUNDERS_WEIGHT) -> Registration:
+        return Registration(self.name, self.key_set, self.governance.verifier_key, weight)
 
     def cosign(self, text: str, time: int) -> Sequence[Signature]:
         return self.ed25519.cosign(text, time), self.mldsa44.cosign(text, time)
 
+    def ballot(self, motion: Motion) -> Note:
+        return Ballot(NETWORK, self.name, motion).sign(self.governance)
+
 
 class ProvenEntry(NamedTuple):
-    """An entry of a log and its tlog-proof."""
+    """An entry of the beacon's log, its tlog-proof to a finalized checkpoint, and the proof that this is finalized."""
 
     entry: bytes
     proof: bytes
+    finality: bytes
 
 
 @dataclass
@@ -128,22 +155,33 @@ class ExamplePool:
 
 
 class ExampleNetwork:
-    """A beacon with four validators, a supplier with a pool, and a court; seconds pass as `clock` is moved on."""
+    """A beacon with four validators, a supplier with a pool, and a court; seconds pass as `clock` is moved on.
 
-    def __init__(self, validators: Sequence[str] = VALIDATORS) -> None:
+    Whoever is among the `voters` cosigns each epoch's boundary, and the next block takes the votes in.
+    """
+
+    def __init__(self, validators: Sequence[str] = VALIDATORS, *, preset: str = "consortium") -> None:
         self.clock = START
         self.validators = [ValidatorKeys.numbered(name, number) for number, name in enumerate(validators, start=1)]
-        self.genesis = Genesis(NETWORK, tuple(validator.as_genesis() for validator in self.validators))
+        self.voters = list(self.validators)
         self.beacon_signer = NoteSigner(beacon_origin(NETWORK), ed25519_key(100))
+        self.genesis = Genesis(NETWORK, preset, self.beacon_signer.verifier_key, len(self.validators))
         self.store = MemoryLogStore()
         self.log = SealedLog(self.store, self.beacon_signer)
-        self.log.append([self.genesis.encode()])
-        self.state: State = initialize_state(self.genesis)
+        self.states = MemoryStateStore()
+        self.state = State(StateMap(self.states))
+        self.boundaries: dict[Checkpoint, int] = {}
+        self.finalized: list[int] = []
+        self.notes: dict[int, Note] = {}
+        self._unvoted: tuple[int, int, Note] | None = None
         self.members = {
             name: NoteSigner(member_key_name(NETWORK, name), ed25519_key(number))
             for number, name in enumerate((SUPPLIER, COURT), start=200)
         }
         self.pool = ExamplePool(SUPPLIER, NoteSigner(pool_origin(NETWORK, SUPPLIER), ed25519_key(300)))
+        self.append(self.genesis.encode())
+        for validator in self.validators:
+            self.append(Validator(validator.registration()).encode())
         for name, signer in self.members.items():
             self.append(Member(name, signer.verifier_key).encode())
         self.append(Pool(self.pool.name, SUPPLIER, self.pool.signer.verifier_key).encode())
@@ -152,8 +190,20 @@ class ExampleNetwork:
     @property
     def policy(self) -> TrustPolicy:
         """Trust in the beacon's key and two thirds of the validators."""
-        keys = [(validator.name, list(validator.as_genesis().keys)) for validator in self.validators]
-        return TrustPolicy.for_network(self.beacon_signer.verifier_key, keys)
+        keys = [
+            (validator.name, [(key, KEYS_FROM, KEYS_UNTIL) for key in validator.key_set.keys])
+            for validator in self.validators
+        ]
+        return TrustPolicy.for_network([self.beacon_signer.verifier_key], keys)
+
+    @property
+    def slots_per_epoch(self) -> int:
+        return self.state.casper.preset.slots_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch."""
+        return get_current_epoch(self.state.casper)
 
     def append(self, entry: bytes) -> int:
         """Index of the entry, which the state has let in."""
@@ -162,11 +212,28 @@ class ExampleNetwork:
         return self.log.append([entry])
 
     def seal(self) -> Seal:
-        """The seal of a new block, a second later."""
+        """The seal of a new block, a second later, with the votes on the last boundary; a boundary is voted on."""
+        self._include_votes()
         self.clock += 1
-        seal = _sealed(self.log.seal(to_time(self.clock), extra={"slot": get_slot(self.state) + 1}))
-        process_entry(self.state, self.store.read_entries(seal.size - 1, seal.size)[0], seal.size - 1)
+        slot, time = get_slot(self.state), to_time(self.clock)
+        entry = compute_seal(self.state, time=time).encode()
+        seal = _sealed(self.log.seal(time, heartbeat=True, make_entry=lambda _previous, _index: entry))
+        self.state.commit(seal.size)
+        self._note_finality()
+        if slot % self.slots_per_epoch == 0:
+            epoch = slot // self.slots_per_epoch
+            self.boundaries[Checkpoint(Epoch(epoch), seal.root)] = seal.size
+            self.notes[seal.size] = self.final_note(seal)
+            self._unvoted = (epoch, seal.size, self.notes[seal.size])
         return seal
+
+    def finalize(self, index: int) -> int:
+        """Size of the first finalized boundary over the entry at `index`, with as many blocks as that takes."""
+        for _ in range(8 * self.slots_per_epoch):
+            if covering := [size for size in self.finalized if size > index]:
+                return covering[0]
+            self.seal()
+        raise NotInLog("nothing becomes final", expected="votes of two thirds", got=f"{len(self.voters)} voters")
 
     def cosign(self, note: Note, *, validators: Iterable[ValidatorKeys] | None = None) -> Note:
         """The note with both cosignatures of every validator, one second after another."""
@@ -177,27 +244,69 @@ class ExampleNetwork:
 
     def crosslink(self, note: Note) -> Crosslink:
         """The pool's cosigned checkpoint as the next crosslink."""
-        committee = get_committee(self.state, self.pool.name)
+        committee = get_committee(self.state, self.pool.name, self.epoch)
         carried = compute_crosslink_note(note, self.pool.signer.verifier_key, committee)
-        return Crosslink(self.pool.name, get_crosslink(self.state, self.pool.name).as_parent, carried)
+        parent = get_crosslink(self.state, self.pool.name).as_parent
+        return Crosslink(self.pool.name, self.epoch, parent, carried)
 
     def deposit(self, digest: bytes, *, member: str = COURT) -> Evidence:
         """The member's signed deposit of a file's digest."""
         return Evidence(Deposit(NETWORK, member, digest).sign(self.members[member]))
 
     def final_note(self, seal: Seal) -> Note:
-        """The seal's checkpoint with a compact line of every validator."""
+        """The seal's checkpoint with a compact line of every voter."""
         note = Note.parse(seal.note)
-        for validator in self.validators:
+        for validator in self.voters:
             self.clock += 1
             note = note.with_signatures(validator.ed25519.cosign(note.text, self.clock))
         return note
 
-    def prove(self, index: int, seal: Seal, note: Note) -> ProvenEntry:
-        """The entry at `index` with its proof in the tree of `seal`, whose checkpoint is `note`."""
+    def prove(self, index: int) -> ProvenEntry:
+        """The entry at `index` with its proof in the first finalized tree over it, made final first if need be."""
+        size = self.finalize(index)
         entry = self.store.read_entries(index, index + 1)[0]
-        path = self.log.inclusion_proof(index, seal.size)
-        return ProvenEntry(entry, TlogProof(index, tuple(path), note.render()).render())
+        path = self.log.inclusion_proof(index, size)
+        proof = TlogProof(index, tuple(path), self.notes[size].render()).render()
+        return ProvenEntry(entry, proof, canonical.encode(self.sealed_state(self.finalizing_size(size)).to_json()))
+
+    def sealed_state(self, size: int, names: Iterable[str] = ("casper", "network")) -> SealedState:
+        """Values of the state that the boundary of that size is sealed with."""
+        seal = parse_entry(self.store.read_entries(size - 1, size)[0])
+        if not isinstance(seal, SealEntry):
+            raise NotInLog("no seal ends a tree of that size", got=size)
+        state = StateMap(self.states, version=size)
+        values = {name: ProvenValue(state.get(name), state.prove(name)) for name in names}
+        path = tuple(self.log.inclusion_proof(size - 1, size))
+        return SealedState(note=self.notes[size], seal=seal, path=path, values=values)
+
+    def finalizing_size(self, size: int) -> int:
+        """Size of the boundary whose state calls the finalized one of that size justified, one epoch before it."""
+        (finalized,) = [checkpoint for checkpoint, where in self.boundaries.items() if where == size]
+        for boundary in sorted(self.boundaries.values()):
+            sealed = self.sealed_state(boundary)
+            if (sealed.justified, sealed.epoch) == (finalized, finalized.epoch + 1) or sealed.finalized == finalized:
+                return boundary
+        raise NotInLog("no boundary finalizes it", got=size)
+
+    def _include_votes(self) -> None:
+        if self._unvoted is None:
+            return
+        epoch, size, note = self._unvoted
+        self._unvoted = None
+        votes = []
+        for validator in self.voters:
+            index = get_validator(self.state, validator.name).index
+            key = validator.ed25519.verifier_key
+            votes += [Vote(index, line.blob) for line in note.signatures if line.key_id == key.key_id]
+        if votes:
+            root = LogCheckpoint.parse(note.text).root
+            ordered = tuple(sorted(votes, key=lambda vote: vote.validator))
+            self.append(Attestation(epoch, size, root, ordered).encode())
+
+    def _note_finality(self) -> None:
+        size = self.boundaries.get(self.state.casper.finalized_checkpoint)
+        if size is not None and size not in self.finalized:
+            self.finalized.append(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,16 +346,15 @@ def example_record(
     cosigned = network.cosign(pool.seal(network.clock), validators=network.validators[:witnesses])
     size = pool.store.head().tree_size
     linked = network.append(network.crosslink(cosigned).encode())
-    seal = network.seal()
-    note = network.final_note(seal)
+    network.finalize(linked)
     return ExampleRecord(
         network=network,
         commitment=pool.commitments[index],
         entry=pool.entry(index),
         index=index,
         path=pool.log.inclusion_proof(index, size),
-        crosslink=network.prove(linked, seal, note),
-        registration=network.prove(POOL_INDEX, seal, note),
+        crosslink=network.prove(linked),
+        registration=network.prove(POOL_INDEX),
     )
 
 
@@ -267,13 +375,12 @@ def example_deposit(digest: bytes, network: ExampleNetwork | None = None) -> Exa
     """The court's deposit of a file with that SHA-256 digest."""
     network = network or ExampleNetwork()
     index = network.append(network.deposit(digest).encode())
-    seal = network.seal()
-    note = network.final_note(seal)
+    size = network.seal().size
     return ExampleDeposit(
         network=network,
-        evidence=network.prove(index, seal, note),
-        registration=network.prove(COURT_INDEX, seal, note),
-        seal=network.prove(seal.size - 1, seal, note),
+        evidence=network.prove(index),
+        registration=network.prove(COURT_INDEX),
+        seal=network.prove(size - 1),
     )
 
 

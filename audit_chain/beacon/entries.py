@@ -57,7 +57,12 @@ class Genesis:
     validators: int
 
     def encode(self) -> bytes:
-        members = {"key": str(self.key), "network": self.network, "preset": self.preset, "validators": self.validators}
+        members: dict[str, JSON] = {
+            "key": str(self.key),
+            "network": self.network,
+            "preset": self.preset,
+            "validators": self.validators,
+        }
         return _encode(self.TYPE, members)
 
     @classmethod
@@ -176,7 +181,7 @@ class Crosslink:
 
     def encode(self) -> bytes:
         checkpoint = self.note.render().decode()
-        members = {
+        members: dict[str, JSON] = {
             "checkpoint": checkpoint,
             "epoch": self.epoch,
             "parent": self.parent.to_json(),

@@ -317,7 +317,7 @@ def get_network(state: State) -> Network:
 def get_preset(state: State) -> Preset:
     """The network's numbers, with what motions have changed."""
     preset = PRESETS[get_network(state).preset]
-    changed = {name: _integer(state[f"parameter/{name}"]) for name in state.load("parameter/")}
+    changed: dict[str, Any] = {name: _integer(state[f"parameter/{name}"]) for name in state.load("parameter/")}
     return replace(preset, **changed) if changed else preset
 
 

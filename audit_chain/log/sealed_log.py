@@ -65,8 +65,8 @@ class SealedLog:
         """The seal that closes what was appended since the last one; None where that is nothing.
 
         `time` is RFC 3339 in UTC with whole seconds. `heartbeat` seals an empty batch too, and `extra`
-        adds members to the seal entry, or `make_entry` makes all of it. CorruptLog, with nothing written, where the store's tiles no
-        longer give the root that was signed last.
+        adds members to the seal entry, or `make_entry` makes all of it. CorruptLog, with nothing written,
+        where the store's tiles no longer give the root that was signed last.
         """
         from_time(time)
         head = self._store.lock()

@@ -5,11 +5,37 @@ from hypothesis import given, settings
 
 from audit_chain import canonical
 from audit_chain.beacon.deposit import Deposit
-from audit_chain.beacon.entries import Entry, Member, Pool, Seal, parse_entry
-from audit_chain.beacon.names import is_name, is_network, network_of
+from audit_chain.beacon.entries import (
+    Attestation,
+    Ballot,
+    Entry,
+    Member,
+    Pool,
+    Restart,
+    Rotation,
+    Seal,
+    Slashing,
+    Validator,
+    parse_entry,
+)
+from audit_chain.beacon.motion import Motion
+from audit_chain.beacon.motion import Rotation as RotationText
+from audit_chain.beacon.names import beacon_origin, is_name, is_network, network_of
+from audit_chain.beacon.votes import MAX_VOTES, Vote, pack_votes, unpack_votes
+from audit_chain.encoding import to_base64
 from audit_chain.errors import MalformedEntry
+from audit_chain.log.keys import NoteSigner
 from audit_chain.records.entry import RecordEntry, ReplacementEntry
-from audit_chain.testing import COURT, NETWORK, RECORD_ID, START, ExampleNetwork, record_key
+from audit_chain.testing import (
+    COURT,
+    NETWORK,
+    RECORD_ID,
+    START,
+    ExampleNetwork,
+    ValidatorKeys,
+    ed25519_key,
+    record_key,
+)
 from tests.core.log_cast import near, near_text
 
 NET = ExampleNetwork()
@@ -18,16 +44,38 @@ POOL = Pool(NET.pool.name, NET.pool.name, NET.pool.signer.verifier_key)
 NET.pool.add({"kind": "order"}, key=record_key(1))
 CROSSLINK = NET.crosslink(NET.cosign(NET.pool.seal(START)))
 EVIDENCE = NET.deposit(b"\xab" * 32)
-SEAL = Seal(slot=7, time="2026-11-22T15:40:00Z", previous=None)
+SEAL = Seal(slot=7, time="2026-11-22T15:40:00Z", previous=None, state=b"\1" * 32)
+NEWCOMER = ValidatorKeys.numbered("lotus-bank", 50)
+VALIDATOR = Validator(NEWCOMER.registration())
+VOTES = tuple(Vote.of(index, START + index, bytes([index]) * 64) for index in (0, 2, 3))
+ATTESTATION = Attestation(epoch=20, size=61, root=b"\2" * 32, votes=VOTES)
+SUSPEND = Motion("suspend", 900, b"\7" * 8, {"kind": "pool", "name": "northwind-parts"})
+JOIN = Motion("join", 900, b"\7" * 8, NEWCOMER.registration().to_json())
+PARAMETER = Motion("parameter", 900, b"\7" * 8, {"name": "target_committee_size", "value": 8})
+NEXT_KEY = NoteSigner(beacon_origin(NETWORK, 1), ed25519_key(101)).verifier_key
+RESTARTING = Motion("restart", 900, b"\7" * 8, {"key": str(NEXT_KEY), "root": to_base64(b"\3" * 32), "size": 61})
+BALLOT = Ballot(NET.validators[0].ballot(SUSPEND))
+RESTART = Restart(tuple(validator.ballot(RESTARTING) for validator in NET.validators[:3]))
+ROTATION = Rotation(RotationText(NETWORK, COURT, NEWCOMER.key_set).sign(NET.validators[2].governance))
+SLASHING = Slashing("{}", COURT)
 
 BEACON_ENTRIES: dict[str, Entry] = {
     "genesis": NET.genesis,
+    "validator": VALIDATOR,
+    "attestation": ATTESTATION,
+    "slashing": SLASHING,
+    "slashing that nobody is credited with": Slashing("{}", None),
+    "ballot": BALLOT,
+    "ballot to let somebody join": Ballot(NET.validators[0].ballot(JOIN)),
+    "ballot for a parameter": Ballot(NET.validators[0].ballot(PARAMETER)),
+    "rotation": ROTATION,
+    "restart": RESTART,
     "member": MEMBER,
     "pool": POOL,
     "crosslink": CROSSLINK,
     "evidence": EVIDENCE,
     "seal": SEAL,
-    "a later seal": Seal(slot=8, time="2026-11-22T15:40:00Z", previous=41),
+    "a later seal": Seal(slot=8, time="2026-11-22T15:40:00Z", previous=41, state=b"\1" * 32),
 }
 RECORD = RecordEntry(RECORD_ID, b"\1" * 32, 24)
 POOL_ENTRIES = [RECORD, RecordEntry(RECORD_ID, b"\1" * 32, 8, previous=3), ReplacementEntry(RECORD_ID, 41, 17)]
@@ -50,7 +98,10 @@ def test_an_entry_of_a_pool_reads_back_as_it_was_written(entry: RecordEntry | Re
 
 
 def test_entries_look_as_the_specification_shows_them() -> None:
-    assert SEAL.encode() == b'{"previous":null,"slot":7,"time":"2026-11-22T15:40:00Z","type":"seal","v":1}'
+    assert SEAL.encode() == (
+        b'{"previous":null,"slot":7,"state":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",'
+        b'"time":"2026-11-22T15:40:00Z","type":"seal","v":1}'
+    )
     assert RECORD.encode() == (
         b'{"previous":null,"record":"019aac2c-1000-7000-8000-000000000001",'
         b'"root":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=","size":24,"type":"record","v":1}'
@@ -96,30 +147,51 @@ def test_what_is_no_entry_is_refused(data: bytes) -> None:
 
 
 OTHER_KEY = str(MEMBER.key)
-COSIGNER = str(NET.genesis.validators[0].keys[0])
+COSIGNER = str(NET.validators[0].ed25519.verifier_key)
 NOTE = CROSSLINK.note.render().decode()
-VALIDATOR = json.loads(NET.genesis.encode())["validators"][0]
-SECOND = json.loads(NET.genesis.encode())["validators"][1]
+KEYS = json.loads(VALIDATOR.encode())["keys"]
+OTHER_KEYS = [str(key) for key in NET.validators[0].key_set.keys]
+BALLOT_TEXT = BALLOT.note.render().decode()
+RESTART_TEXTS = json.loads(RESTART.encode())["ballots"]
 
 SPOILED = {
     "genesis of a network with spaces": (NET.genesis, {"network": "a b"}),
-    "genesis without validators": (NET.genesis, {"validators": []}),
-    "genesis with too many validators": (NET.genesis, {"validators": [VALIDATOR] * 65}),
-    "genesis with one validator twice": (NET.genesis, {"validators": [VALIDATOR, VALIDATOR]}),
-    "genesis with one key twice": (NET.genesis, {"validators": [VALIDATOR, SECOND | {"keys": VALIDATOR["keys"]}]}),
-    "a validator without keys": (NET.genesis, {"validators": [VALIDATOR | {"keys": []}]}),
-    "a validator with ML-DSA only": (NET.genesis, {"validators": [VALIDATOR | {"keys": VALIDATOR["keys"][1:]}]}),
-    "a validator with two Ed25519 keys": (
-        NET.genesis,
-        {"validators": [VALIDATOR | {"keys": [VALIDATOR["keys"][0], SECOND["keys"][0]]}]},
-    ),
-    "a validator with a note key": (NET.genesis, {"validators": [VALIDATOR | {"keys": [OTHER_KEY]}]}),
-    "a validator without weight": (NET.genesis, {"validators": [VALIDATOR | {"weight": 0}]}),
-    "a validator that outweighs the world": (NET.genesis, {"validators": [VALIDATOR | {"weight": 2**40}]}),
-    "validators that are no objects": (NET.genesis, {"validators": ["meridian-bank"]}),
-    "validators that are no array": (NET.genesis, {"validators": {}}),
-    "keys that are no array": (NET.genesis, {"validators": [VALIDATOR | {"keys": "x"}]}),
-    "keys that are no strings": (NET.genesis, {"validators": [VALIDATOR | {"keys": [1]}]}),
+    "genesis without validators": (NET.genesis, {"validators": 0}),
+    "genesis with too many validators": (NET.genesis, {"validators": 2**17}),
+    "genesis with unknown numbers": (NET.genesis, {"preset": "mainnet"}),
+    "genesis with a cosigner's key": (NET.genesis, {"key": COSIGNER}),
+    "a validator without keys": (VALIDATOR, {"keys": []}),
+    "a validator with ML-DSA only": (VALIDATOR, {"keys": KEYS[1:]}),
+    "a validator with its keys in another order": (VALIDATOR, {"keys": KEYS[::-1]}),
+    "a validator with two Ed25519 keys": (VALIDATOR, {"keys": [KEYS[0], OTHER_KEYS[0]]}),
+    "a validator with another's ML-DSA key": (VALIDATOR, {"keys": [KEYS[0], OTHER_KEYS[1]]}),
+    "a validator with a note key": (VALIDATOR, {"keys": [OTHER_KEY]}),
+    "a validator whose governance key cosigns": (VALIDATOR, {"governance": COSIGNER}),
+    "a validator without weight": (VALIDATOR, {"weight": 0}),
+    "a validator that outweighs the world": (VALIDATOR, {"weight": 2**40}),
+    "keys that are no array": (VALIDATOR, {"keys": "x"}),
+    "keys that are no strings": (VALIDATOR, {"keys": [1]}),
+    "keys that end before they begin": (VALIDATOR, {"not_after": "2020-01-01T00:00:00Z"}),
+    "keys valid from some day": (VALIDATOR, {"not_before": "soon"}),
+    "an attestation without votes": (ATTESTATION, {"votes": ""}),
+    "an attestation with half a vote": (ATTESTATION, {"votes": to_base64(pack_votes(VOTES)[:-1])}),
+    "an attestation whose votes are no base64": (ATTESTATION, {"votes": "?"}),
+    "an attestation to an empty tree": (ATTESTATION, {"size": 0}),
+    "a slashing by somebody with capitals": (SLASHING, {"reporter": "Court"}),
+    "a slashing without proof": (SLASHING, {"proof": None}),
+    "a ballot that is no note": (BALLOT, {"ballot": "yes"}),
+    "a ballot for nothing": (BALLOT, {"ballot": NOTE}),
+    "a ballot for an unknown action": (BALLOT, {"ballot": BALLOT_TEXT.replace('"suspend"', '"pardon"')}),
+    "a ballot against a lien": (BALLOT, {"ballot": BALLOT_TEXT.replace('"pool"', '"lien"')}),
+    "a ballot with a short serial": (BALLOT, {"ballot": BALLOT_TEXT.replace("07" * 8, "07" * 7)}),
+    "a ballot that is not canonical": (BALLOT, {"ballot": BALLOT_TEXT.replace('{"action"', '{ "action"')}),
+    "a ballot of nobody": (BALLOT, {"ballot": BALLOT_TEXT.replace("meridian-bank\n", "Meridian\n", 1)}),
+    "a ballot with a memo": (BALLOT, {"ballot": BALLOT_TEXT.replace("\n\n", "\nfree text\n\n", 1)}),
+    "a rotation that is a ballot": (ROTATION, {"rotation": BALLOT_TEXT}),
+    "a restart without ballots": (RESTART, {"ballots": []}),
+    "a restart by another motion": (RESTART, {"ballots": [BALLOT_TEXT]}),
+    "a restart by two motions": (RESTART, {"ballots": [*RESTART_TEXTS, BALLOT_TEXT]}),
+    "a restart whose ballots are no notes": (RESTART, {"ballots": ["yes"]}),
     "a member with capitals": (MEMBER, {"name": "Northwind"}),
     "a member with a slash": (MEMBER, {"name": "a/b"}),
     "a member with a cosigner's key": (MEMBER, {"key": COSIGNER}),
@@ -137,6 +209,7 @@ SPOILED = {
     ),
     "a crosslink whose parent is no base64": (CROSSLINK, {"parent": {"root": "?", "size": 0}}),
     "a crosslink without parent": (CROSSLINK, {"parent": None}),
+    "a crosslink of an epoch before the first": (CROSSLINK, {"epoch": -1}),
     "evidence of no deposit": (EVIDENCE, {"deposit": NOTE}),
     "evidence that is no note": (EVIDENCE, {"deposit": "hello"}),
     "a seal in local time": (SEAL, {"time": "2026-11-22T15:40:00+01:00"}),
@@ -145,6 +218,7 @@ SPOILED = {
     "a seal with a true slot": (SEAL, {"slot": True}),
     "a seal with a slot of text": (SEAL, {"slot": "7"}),
     "a seal after nothing": (SEAL, {"previous": -1}),
+    "a seal over half a state": (SEAL, {"state": "AA=="}),
 }
 
 
@@ -183,6 +257,38 @@ def test_a_spoiled_record_entry_is_refused(members: dict[str, object]) -> None:
 def test_a_spoiled_replacement_is_refused(members: dict[str, object]) -> None:
     with pytest.raises(MalformedEntry):
         ReplacementEntry.parse(spoiled(POOL_ENTRIES[2].encode(), **members))
+
+
+def test_votes_are_packed_in_order_whoever_collected_them() -> None:
+    assert unpack_votes(pack_votes(reversed(VOTES))) == VOTES
+    assert (VOTES[1].validator, VOTES[1].timestamp) == (2, START + 2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        bytes(76),  # a vote at no time
+        pack_votes(VOTES) + pack_votes(VOTES[:1]),
+        pack_votes(VOTES[:1]) * 2,
+        b"".join(pack_votes([Vote.of(index, START, bytes(64))]) for index in range(MAX_VOTES + 1)),
+    ],
+    ids=["none", "no time", "out of order", "twice", "too many"],
+)
+def test_other_bytes_are_no_votes(data: bytes) -> None:
+    with pytest.raises(MalformedEntry):
+        unpack_votes(data)
+
+
+def test_an_attestation_with_all_the_votes_it_may_have_fits_into_the_log() -> None:
+    votes = tuple(Vote.of(index, START, bytes(64)) for index in range(MAX_VOTES))
+    assert len(Attestation(2**40, 2**40, bytes(32), votes).encode()) < 2**16
+
+
+def test_a_motion_is_known_by_its_digest() -> None:
+    assert Motion.from_json(SUSPEND.to_json()) == SUSPEND
+    assert SUSPEND.digest != Motion("suspend", 900, b"\6" * 8, SUSPEND.content).digest
+    assert JOIN.registration == NEWCOMER.registration()
 
 
 DEPOSIT = Deposit(NETWORK, COURT, b"\xab" * 32)
@@ -238,6 +344,11 @@ def test_no_network_is_called_so(network: str) -> None:
 
 
 def test_a_beacons_origin_names_its_network() -> None:
-    assert network_of("tallystick.example/beacon") == "tallystick.example"
+    assert beacon_origin("tallystick.example") == "tallystick.example/beacon"
+    assert beacon_origin("tallystick.example", 2) == "tallystick.example/beacon-2"
+    for origin in ("tallystick.example/beacon", "tallystick.example/beacon-1", "tallystick.example/beacon-17"):
+        assert network_of(origin) == "tallystick.example"
+    for origin in ("a/beacon-0", "a/beacon-", "a/beacon-01", "a/beacon-x", "a/beacon-1/pool", "a/beacons"):
+        assert network_of(origin) is None
     for origin in ("tallystick.example/pool/a", "/beacon", "beacon", "a/b/beacon", "tallystick.example"):
         assert network_of(origin) is None

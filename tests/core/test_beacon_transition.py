@@ -7,31 +7,31 @@ from hypothesis import strategies as st
 
 from audit_chain import canonical
 from audit_chain.beacon.deposit import Deposit
-from audit_chain.beacon.entries import Crosslink, Entry, Evidence, Genesis, Member, Parent, Pool, Seal, parse_entry
-from audit_chain.beacon.genesis import initialize_state
+from audit_chain.beacon.entries import Crosslink, Entry, Evidence, Member, Parent, Pool, Seal, Validator
 from audit_chain.beacon.names import member_key_name, pool_origin
 from audit_chain.beacon.state import (
     CurrentCrosslink,
     DepositRecord,
-    LatestSeal,
-    Overlay,
     State,
     get_beacon_origin,
     get_committee,
     get_crosslink,
     get_deposits,
+    get_effective_weight,
     get_latest_seal,
     get_log_keys,
     get_member,
     get_members,
     get_network,
+    get_next_index,
     get_pool,
     get_pools,
     get_slot,
+    get_validator,
     get_validators,
     is_supermajority,
 )
-from audit_chain.beacon.transition import compute_crosslink_note, process_entry
+from audit_chain.beacon.transition import compute_crosslink_note, compute_seal, process_entry, process_latest_seal
 from audit_chain.errors import (
     AlreadyDeposited,
     AlreadyRegistered,
@@ -43,6 +43,7 @@ from audit_chain.errors import (
     InvalidRegistration,
     InvalidSeal,
     MalformedEntry,
+    StateMismatch,
     UnknownMember,
     UnknownPool,
     WrongParent,
@@ -51,10 +52,19 @@ from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import NoteSigner
 from audit_chain.log.note import Note
 from audit_chain.merkle.hashing import EMPTY_ROOT
-from audit_chain.testing import COURT, NETWORK, SUPPLIER, ExampleNetwork, ValidatorKeys, ed25519_key, record_key
+from audit_chain.statemap.map import StateMap
+from audit_chain.statemap.store import MemoryStateStore
+from audit_chain.testing import (
+    COURT,
+    NETWORK,
+    SUPPLIER,
+    ExampleNetwork,
+    ValidatorKeys,
+    ed25519_key,
+    record_key,
+)
 from tests.core.log_cast import flipped
 
-NEXT = 100
 DIGEST = b"\xab" * 32
 
 
@@ -69,44 +79,91 @@ def pool_note(net: ExampleNetwork, *, validators: int = 4) -> Note:
     return net.cosign(net.pool.seal(net.clock), validators=net.validators[:validators])
 
 
-def refuses(state: State, entry: Entry, error: type[Exception], index: int = NEXT) -> None:
+def take(net: ExampleNetwork, entry: Entry) -> int:
+    """Index of the entry, which the state takes."""
+    index = get_next_index(net.state)
+    process_entry(net.state, entry.encode(), index)
+    return index
+
+
+def refuses(state: State, entry: Entry, error: type[Exception], index: int | None = None) -> None:
     """The entry raises just that error and leaves the state as it was."""
-    before = canonical.encode(dict(state))
+    process_latest_seal(state)
+    before = state.tree.root(), state.root()
     with pytest.raises(error) as refusal:
-        process_entry(state, entry.encode(), index)
+        process_entry(state, entry.encode(), get_next_index(state) if index is None else index)
     assert type(refusal.value) is error
-    assert canonical.encode(dict(state)) == before
+    assert (state.tree.root(), state.root()) == before
 
 
-# Genesis
+def empty() -> State:
+    return State(StateMap(MemoryStateStore()))
 
 
-def test_genesis_names_the_network_and_its_validators(net: ExampleNetwork) -> None:
-    state = initialize_state(net.genesis)
-    assert get_network(state) == NETWORK
-    assert get_validators(state) == net.genesis.validators
+# Founding
+
+
+def test_a_network_is_founded_by_its_genesis_and_validators(net: ExampleNetwork) -> None:
+    state = empty()
+    process_entry(state, net.genesis.encode(), 0)
+    for index, validator in enumerate(net.validators, start=1):
+        process_entry(state, Validator(validator.registration()).encode(), index)
+    assert get_network(state).name == NETWORK
+    assert [validator.name for validator in get_validators(state)] == [validator.name for validator in net.validators]
+    assert get_validator(state, COURT).key_sets == (net.validators[2].key_set,)
+    assert get_effective_weight(state, get_validator(state, COURT)) == 32 * 10**9
     assert get_beacon_origin(state) == f"{NETWORK}/beacon"
     assert get_slot(state) == 0
     assert get_members(state) == get_pools(state) == ()
 
 
 def test_a_log_begins_with_its_genesis(net: ExampleNetwork) -> None:
-    refuses({}, net.genesis, InvalidGenesis, index=1)
-    refuses({}, Seal(1, "2026-11-22T15:40:00Z", None), InvalidGenesis, index=0)
-    refuses({}, Seal(1, "2026-11-22T15:40:00Z", None), InvalidGenesis)
-    refuses({}, Member(COURT, net.members[COURT].verifier_key), InvalidGenesis)
+    refuses(empty(), Seal(0, "2026-11-22T15:40:00Z", None, bytes(32)), InvalidGenesis, index=0)
+    refuses(empty(), Member(COURT, net.members[COURT].verifier_key), InvalidGenesis)
+    refuses(empty(), net.genesis, InvalidEntry, index=1)
+
+
+def test_all_founding_validators_come_before_anything_else(net: ExampleNetwork) -> None:
+    state = empty()
+    process_entry(state, net.genesis.encode(), 0)
+    process_entry(state, Validator(net.validators[0].registration()).encode(), 1)
+    refuses(state, newcomer(), InvalidGenesis)
+    refuses(state, Seal(0, "2026-11-22T15:40:00Z", None, bytes(32)), InvalidGenesis)
+    refuses(net.state, Validator(ValidatorKeys.numbered("latecomer", 50).registration()), InvalidGenesis)
 
 
 def test_a_log_has_one_genesis(net: ExampleNetwork) -> None:
-    refuses(net.state, net.genesis, InvalidGenesis, index=0)
+    refuses(net.state, net.genesis, InvalidEntry, index=0)
     refuses(net.state, net.genesis, InvalidGenesis)
 
 
+def test_founders_share_neither_names_nor_keys(net: ExampleNetwork) -> None:
+    state = empty()
+    process_entry(state, net.genesis.encode(), 0)
+    first = net.validators[0].registration()
+    process_entry(state, Validator(first).encode(), 1)
+    refuses(state, Validator(first), AlreadyRegistered)
+    refuses(state, Validator(replace(first, name="another")), InvalidRegistration)
+    same_key = replace(ValidatorKeys.numbered("another", 1).registration(), name="another")
+    refuses(state, Validator(same_key), AlreadyRegistered)
+
+
+def test_the_beacons_key_is_named_after_its_log(net: ExampleNetwork) -> None:
+    refuses(empty(), replace(net.genesis, key=net.members[COURT].verifier_key), InvalidGenesis)
+
+
+def test_entries_come_in_order(net: ExampleNetwork) -> None:
+    following = get_next_index(net.state)
+    refuses(net.state, newcomer(), InvalidEntry, index=following + 1)
+    refuses(net.state, newcomer(), InvalidEntry, index=following - 1)
+    process_entry(net.state, newcomer().encode(), following)
+
+
 def test_bytes_that_are_no_entry_leave_the_state_alone(net: ExampleNetwork) -> None:
-    before = canonical.encode(dict(net.state))
+    before = net.state.root()
     with pytest.raises(MalformedEntry):
-        process_entry(net.state, b"{}", NEXT)
-    assert canonical.encode(dict(net.state)) == before
+        process_entry(net.state, b"{}", get_next_index(net.state))
+    assert net.state.root() == before
 
 
 # Members and pools
@@ -121,11 +178,11 @@ def new_pool(name: str = "lotus", member: str = SUPPLIER) -> Pool:
 
 
 def test_a_member_and_its_pool_are_registered(net: ExampleNetwork) -> None:
-    process_entry(net.state, newcomer().encode(), NEXT)
-    process_entry(net.state, new_pool(member="lotus-electronics").encode(), NEXT + 1)
+    take(net, newcomer())
+    index = take(net, new_pool(member="lotus-electronics"))
     assert get_member(net.state, "lotus-electronics").key == newcomer().key
     pool = get_pool(net.state, "lotus")
-    assert (pool.member, pool.key, pool.index) == ("lotus-electronics", new_pool().key, NEXT + 1)
+    assert (pool.member, pool.key, pool.index) == ("lotus-electronics", new_pool().key, index)
     assert [member.name for member in get_members(net.state)] == [COURT, "lotus-electronics", SUPPLIER]
     assert get_log_keys(net.state) == {
         f"{NETWORK}/pool/lotus": new_pool().key,
@@ -153,24 +210,24 @@ def test_a_pool_belongs_to_a_member(net: ExampleNetwork) -> None:
 
 
 def test_a_first_crosslink_follows_the_empty_tree(net: ExampleNetwork) -> None:
-    assert get_crosslink(net.state, SUPPLIER) == CurrentCrosslink(0, EMPTY_ROOT, None)
+    assert get_crosslink(net.state, SUPPLIER) == CurrentCrosslink(0, EMPTY_ROOT, None, None)
     crosslink = net.crosslink(pool_note(net))
-    process_entry(net.state, crosslink.encode(), NEXT)
+    index = take(net, crosslink)
     checkpoint = crosslink.checkpoint
-    assert get_crosslink(net.state, SUPPLIER) == CurrentCrosslink(checkpoint.size, checkpoint.root, NEXT)
+    assert get_crosslink(net.state, SUPPLIER) == CurrentCrosslink(checkpoint.size, checkpoint.root, index, 0)
 
 
 def test_a_later_crosslink_follows_the_current_one(net: ExampleNetwork) -> None:
     first, second = net.crosslink(pool_note(net)), None
-    process_entry(net.state, first.encode(), NEXT)
+    take(net, first)
     second = net.crosslink(pool_note(net))
     assert second.parent == Parent(first.checkpoint.size, first.checkpoint.root)
-    process_entry(net.state, second.encode(), NEXT + 1)
+    take(net, second)
     assert get_crosslink(net.state, SUPPLIER).size == second.checkpoint.size
 
 
 def test_three_of_four_validators_are_enough_for_a_crosslink(net: ExampleNetwork) -> None:
-    process_entry(net.state, net.crosslink(pool_note(net, validators=3)).encode(), NEXT)
+    take(net, net.crosslink(pool_note(net, validators=3)))
 
 
 def test_two_of_four_validators_are_too_few_for_a_crosslink(net: ExampleNetwork) -> None:
@@ -179,16 +236,10 @@ def test_two_of_four_validators_are_too_few_for_a_crosslink(net: ExampleNetwork)
 
 
 def test_weight_counts_and_not_heads(net: ExampleNetwork) -> None:
-    heavy, *light = (validator.as_genesis() for validator in net.validators)
-    genesis = replace(net.genesis, validators=(replace(heavy, weight=6), *light))
-    state = initialize_state(genesis)
-    for name, signer in net.members.items():
-        process_entry(state, Member(name, signer.verifier_key).encode(), 1)
-    process_entry(state, Pool(SUPPLIER, SUPPLIER, net.pool.signer.verifier_key).encode(), 3)
+    net.state.casper.validators[0].effective_balance *= 6
     note = pool_note(net, validators=0)
-    crosslink = net.crosslink(net.cosign(note, validators=net.validators[1:]))
-    refuses(state, crosslink, InsufficientWeight)
-    process_entry(state, net.crosslink(net.cosign(note, validators=net.validators[:1])).encode(), NEXT)
+    refuses(net.state, net.crosslink(net.cosign(note, validators=net.validators[1:])), InsufficientWeight)
+    take(net, net.crosslink(net.cosign(note, validators=net.validators[:1])))
 
 
 def spoiled_crosslinks() -> dict[str, tuple[Callable[[ExampleNetwork, Crosslink], Crosslink], type[InvalidEntry]]]:
@@ -198,7 +249,7 @@ def spoiled_crosslinks() -> dict[str, tuple[Callable[[ExampleNetwork, Crosslink]
     def signed_as(net: ExampleNetwork, checkpoint: LogCheckpoint) -> Note:
         text = checkpoint.text()
         note = net.cosign(Note(text, (net.pool.signer.sign(text),)))
-        return compute_crosslink_note(note, net.pool.signer.verifier_key, get_committee(net.state, SUPPLIER))
+        return compute_crosslink_note(note, net.pool.signer.verifier_key, get_committee(net.state, SUPPLIER, net.epoch))
 
     def checkpoint(note: Note) -> LogCheckpoint:
         return LogCheckpoint.parse(note.text)
@@ -252,6 +303,16 @@ def spoiled_crosslinks() -> dict[str, tuple[Callable[[ExampleNetwork, Crosslink]
             ),
             InvalidCrosslink,
         ),
+        "of a committee yet to come": (lambda net, link: replace(link, epoch=1), InvalidCrosslink),
+        "cosigned before the keys were valid": (
+            with_note(
+                lambda net, note: Note(
+                    note.text,
+                    (note.signatures[0], *(validator.ed25519.cosign(note.text, 1) for validator in net.validators)),
+                )
+            ),
+            InvalidCrosslink,
+        ),
         "with its lines in another order": (
             with_note(lambda net, note: Note(note.text, note.signatures[::-1])),
             InvalidCrosslink,
@@ -265,12 +326,12 @@ def test_a_spoiled_crosslink_is_refused(
 ) -> None:
     crosslink = net.crosslink(pool_note(net))
     refuses(net.state, spoil(net, crosslink), error)
-    process_entry(net.state, crosslink.encode(), NEXT)
+    take(net, crosslink)
 
 
 def test_the_same_crosslink_cannot_come_twice(net: ExampleNetwork) -> None:
     crosslink = net.crosslink(pool_note(net))
-    process_entry(net.state, crosslink.encode(), NEXT)
+    take(net, crosslink)
     refuses(net.state, crosslink, WrongParent)
 
 
@@ -289,14 +350,14 @@ def test_a_crosslink_carries_the_pools_line_and_one_compact_line_of_each_validat
 
 def test_a_deposit_is_kept_under_its_digest(net: ExampleNetwork) -> None:
     assert get_deposits(net.state, DIGEST) == ()
-    process_entry(net.state, net.deposit(DIGEST).encode(), NEXT)
-    assert get_deposits(net.state, DIGEST) == (DepositRecord(COURT, NEXT),)
+    index = take(net, net.deposit(DIGEST))
+    assert get_deposits(net.state, DIGEST) == (DepositRecord(COURT, index),)
 
 
 def test_two_members_can_deposit_the_same_file_and_each_only_once(net: ExampleNetwork) -> None:
-    process_entry(net.state, net.deposit(DIGEST).encode(), NEXT)
-    process_entry(net.state, net.deposit(DIGEST, member=SUPPLIER).encode(), NEXT + 1)
-    assert get_deposits(net.state, DIGEST) == (DepositRecord(COURT, NEXT), DepositRecord(SUPPLIER, NEXT + 1))
+    first = take(net, net.deposit(DIGEST))
+    second = take(net, net.deposit(DIGEST, member=SUPPLIER))
+    assert get_deposits(net.state, DIGEST) == (DepositRecord(COURT, first), DepositRecord(SUPPLIER, second))
     refuses(net.state, net.deposit(DIGEST), AlreadyDeposited)
 
 
@@ -312,9 +373,9 @@ def test_a_deposit_is_signed_by_its_member_alone_on_this_network(net: ExampleNet
 
 
 def test_a_refused_deposit_is_not_repeated_in_the_error(net: ExampleNetwork) -> None:
-    process_entry(net.state, net.deposit(DIGEST).encode(), NEXT)
+    take(net, net.deposit(DIGEST))
     with pytest.raises(AlreadyDeposited) as refusal:
-        process_entry(net.state, net.deposit(DIGEST).encode(), NEXT + 1)
+        take(net, net.deposit(DIGEST))
     assert DIGEST.hex() not in str(refusal.value)
 
 
@@ -322,19 +383,33 @@ def test_a_refused_deposit_is_not_repeated_in_the_error(net: ExampleNetwork) -> 
 
 
 def test_seals_follow_one_another(net: ExampleNetwork) -> None:
+    before = get_latest_seal(net.state)
+    seal = net.seal()
     latest = get_latest_seal(net.state)
-    process_entry(net.state, Seal(9, latest.time or "", latest.index).encode(), NEXT)
-    assert get_latest_seal(net.state) == LatestSeal(slot=9, index=NEXT, time=latest.time)
+    assert (latest.slot, latest.index, latest.previous) == (before.slot + 1, seal.size - 1, before.index)
+
+
+def next_seal(net: ExampleNetwork) -> Seal:
+    """The seal that holds, made on a copy of the state."""
+    states = net.states.copy()
+    copy = State(StateMap(states))
+    return compute_seal(copy, time="2026-11-22T16:00:00Z")
 
 
 def test_a_seal_that_does_not_follow_the_latest_is_refused(net: ExampleNetwork) -> None:
-    latest = get_latest_seal(net.state)
-    seal = Seal(latest.slot + 1, "2026-11-22T16:00:00Z", latest.index)
+    seal = next_seal(net)
     refuses(net.state, replace(seal, previous=None), InvalidSeal)
-    refuses(net.state, replace(seal, previous=NEXT - 1), InvalidSeal)
-    refuses(net.state, replace(seal, slot=latest.slot), InvalidSeal)
+    refuses(net.state, replace(seal, previous=seal.previous and seal.previous - 1), InvalidSeal)
+    refuses(net.state, replace(seal, slot=seal.slot - 1), InvalidSeal)
+    refuses(net.state, replace(seal, slot=seal.slot + 1), InvalidSeal)
     refuses(net.state, replace(seal, time="2026-11-22T15:00:00Z"), InvalidSeal)
-    process_entry(net.state, seal.encode(), NEXT)
+    take(net, seal)
+
+
+def test_a_seal_that_commits_to_another_state_says_so_by_section(net: ExampleNetwork) -> None:
+    with pytest.raises(StateMismatch) as mismatch:
+        take(net, replace(next_seal(net), state=b"\1" * 32))
+    assert {"network", "validator", "pool", "casper"} <= set(mismatch.value.subroots)
 
 
 # State
@@ -343,39 +418,45 @@ def test_a_seal_that_does_not_follow_the_latest_is_refused(net: ExampleNetwork) 
 def test_the_log_alone_gives_the_state(net: ExampleNetwork) -> None:
     net.append(net.crosslink(pool_note(net)).encode())
     net.append(net.deposit(DIGEST).encode())
-    net.seal()
-    entries = net.store.read_entries(0, net.store.head().tree_size)
-    genesis = parse_entry(entries[0])
-    assert isinstance(genesis, Genesis)
-    replayed = initialize_state(genesis)
-    for index, entry in enumerate(entries[1:], start=1):
+    net.finalize(get_next_index(net.state) - 1)
+    replayed = empty()
+    for index, entry in enumerate(net.store.read_entries(0, net.store.head().tree_size)):
         process_entry(replayed, entry, index)
-    assert replayed == net.state
+    assert replayed.root() == net.state.root()
+    assert get_next_index(replayed) == net.store.head().tree_size
 
 
-def test_the_state_is_canonical_json_key_by_key(net: ExampleNetwork) -> None:
+def test_a_state_that_is_opened_again_goes_on(net: ExampleNetwork) -> None:
+    for _ in range(5):
+        net.append(net.deposit(get_next_index(net.state).to_bytes(32, "big")).encode())
+        net.seal()
+        net.state = State(StateMap(net.states))
+    net.finalize(get_next_index(net.state) - 1)
+    assert net.state.tree.size in (net.store.head().tree_size, net.store.head().tree_size - 1)
+
+
+def test_the_frontier_in_the_state_is_the_logs(net: ExampleNetwork) -> None:
+    for _ in range(7):
+        net.seal()
+        size = net.state.tree.size
+        assert size == net.store.head().tree_size - 1  # without the seal itself
+        assert net.state.tree.root() == net.log.root(size)
+
+
+def test_the_state_is_canonical_json_name_by_name(net: ExampleNetwork) -> None:
     net.append(net.crosslink(pool_note(net)).encode())
     net.append(net.deposit(DIGEST).encode())
-    for value in net.state.values():
-        assert canonical.decode(canonical.encode(value)) == value
-    prefixes = {key.split("/")[0] for key in net.state}
-    assert prefixes == {"network", "slot", "member", "pool", "crosslink", "evidence"}
+    net.finalize(get_next_index(net.state) - 1)
+    for name in net.state:
+        assert canonical.decode(canonical.encode(net.state[name])) == net.state[name]
+    sections = {"network", "log", "slot", "tree", "boundaries", "validator", "seat", "key", "member", "pool", "pools"}
+    casper = {"casper", "registry", "balance", "participation", "mix"}
+    assert {name.split("/")[0] for name in net.state} == sections | casper | {"crosslink", "evidence"}
 
 
-def test_an_overlay_changes_nothing_below_until_it_is_committed() -> None:
-    base: State = {"a": 1, "b": 2}
-    overlay = Overlay(base)
-    overlay["b"] = 3
-    overlay["c"] = 4
-    assert dict(overlay) == {"a": 1, "b": 3, "c": 4}
-    assert len(overlay) == 3
-    assert base == {"a": 1, "b": 2}
-    overlay.commit()
-    assert base == {"a": 1, "b": 3, "c": 4}
-    with pytest.raises(KeyError):
-        overlay["d"]
+def test_the_state_forgets_nothing(net: ExampleNetwork) -> None:
     with pytest.raises(TypeError):
-        del overlay["a"]
+        del net.state["network"]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
