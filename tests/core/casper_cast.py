@@ -236,7 +236,9 @@ class Twins:
         self.ours.boundary_roots[epoch] = root("slot", first)
 
     def check(self) -> None:
-        assert our_facts(self.ours) == their_facts(self.theirs), f"after {self.epoch} epochs"
+        ours, theirs = our_facts(self.ours), their_facts(self.theirs)
+        different = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
+        assert not different, f"at the beginning of epoch {self.epoch}: ours and theirs differ in {different}"
 
 
 def twin(state: CasperState) -> spec.BeaconState:
@@ -257,7 +259,7 @@ def add_twin(theirs: spec.BeaconState, validator: Validator, balance: int) -> No
         spec.Validator(
             effective_balance=validator.effective_balance,
             slashed=validator.slashed,
-            activation_eligibility_epoch=0,
+            activation_eligibility_epoch=twin_epoch(validator.activation_epoch),  # Never, for the proposer.
             activation_epoch=twin_epoch(validator.activation_epoch),
             exit_epoch=twin_epoch(validator.exit_epoch),
             withdrawable_epoch=twin_epoch(validator.withdrawable_epoch),

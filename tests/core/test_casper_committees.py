@@ -53,14 +53,13 @@ def test_get_seed_differs_by_epoch_and_domain_and_follows_the_mix() -> None:
     assert get_seed(state, 8) in seeds
 
 
-def test_the_seed_is_known_one_epoch_ahead() -> None:
+def test_the_seed_is_known_two_epochs_ahead_and_no_more() -> None:
     state = network(epoch=3)
     before = get_seed(state, 5)
     assert get_seed(state, 5) == before
     end_epoch(state)
     assert get_seed(state, 5) == before
     unknown = get_seed(state, 7)
-    end_epoch(state)
     end_epoch(state)
     assert get_seed(state, 7) != unknown
 

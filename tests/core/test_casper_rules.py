@@ -1,7 +1,8 @@
 """Casper's rules where no other code can be asked: departures from phase 0, refusals, and the corpus of FFG cases."""
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,6 +47,7 @@ from tests.core.casper_cast import SEED, UNIT, end_epoch, network, root
 
 FFG_CASES = ["234_ok", "234_poor", "23_ok", "23_poor", "123_ok", "123_poor", "12_ok", "12_wrong_target_root", "12_poor"]
 WRONG_ROOT = "-wrong-root"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "spec" / "casper.md"
 
 
 # Justification and finalization
@@ -413,3 +415,25 @@ def test_presets_remember_as_much_as_their_rules_ask_about(preset: Preset) -> No
     assert preset.max_epochs_per_crosslink <= preset.min_validator_withdrawability_delay
     assert preset.effective_balance_increment % preset.hysteresis_quotient == 0
     assert preset.shuffle_round_count < 256, "a round is one byte"
+
+
+# The page on it
+
+
+def test_the_page_on_casper_shows_what_happens() -> None:
+    lines = re.findall(r"^ +(\d+)  (\d+)/40 +([01]{4}) +(\d+) +(\d+)$", PAGE.read_text(), re.MULTILINE)
+    assert len(lines) == 9
+    state = network(10, 10, 10, 10)
+    for epoch, voting, bits, justified, finalized in lines:
+        assert get_current_epoch(state) == int(epoch)
+        end_epoch(state, range(int(voting) // 10))
+        assert "".join(str(int(bit)) for bit in state.justification_bits) == bits
+        assert state.current_justified_checkpoint.epoch == int(justified)
+        assert state.finalized_checkpoint.epoch == int(finalized)
+
+
+def test_the_page_on_casper_shows_the_presets() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", PAGE.read_text(), re.MULTILINE)
+    shown = {name: tuple(int(value.replace(",", "")) for value in values) for name, *values in rows}
+    names = [field.name for field in fields(Preset) if field.name != "name"]
+    assert shown == {name: tuple(getattr(preset, name) for preset in PRESETS.values()) for name in names}
