@@ -227,6 +227,18 @@ class ExampleNetwork:
             self._unvoted = (epoch, seal.size, self.notes[seal.size])
         return seal
 
+    def empty_state(self) -> State:
+        """A state to replay a log into."""
+        return State(StateMap(MemoryStateStore()))
+
+    def reopened_map(self) -> StateMap:
+        """The state map as it was sealed last, on a store of its own."""
+        return StateMap(self.states.copy())
+
+    def restart_log(self) -> None:
+        """Signs on with the beacon's present key, after a restart entry has named it."""
+        self.log = SealedLog(self.store, self.beacon_signer)
+
     def finalize(self, index: int) -> int:
         """Size of the first finalized boundary over the entry at `index`, with as many blocks as that takes."""
         for _ in range(8 * self.slots_per_epoch):

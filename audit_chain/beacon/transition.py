@@ -589,8 +589,8 @@ def _check_suspension(state: State, motion: Motion) -> None:
                 _check_stays(state, validator)
                 return
             seat = state.casper.validators[validator.index]
-            if seat.slashed or is_active_validator(seat, get_current_epoch(state.casper)):
-                raise InvalidMotion("the validator is active, or was slashed", got=validator.name)
+            if seat.slashed or seat.exit_epoch == FAR_FUTURE_EPOCH:
+                raise InvalidMotion("the validator stays, or was slashed", got=validator.name)
             return
     if suspended == suspends:
         raise InvalidMotion(f"nothing changes by this {motion.action}", got=motion.name)
