@@ -2,19 +2,21 @@
 
     log tallystick.local/beacon+356eefad+AUy1q/atefv1q7zK/MJp2FzSZR7UuIW1hp8kGu3wpbop
     witness bank tallystick.local/validator/meridian-bank+70ee0658+BHQiuYh1mAaOMsREipSa2ykND041ueAbDuXxoeYA/iZ0
+    # valid bank 2026-11-22T00:00:00Z 2028-11-22T00:00:00Z
     witness court tallystick.local/validator/commercial-court+8ec3bead+BPOBYm5B5wJ+pDG/4wCelL3SWnRr7sRolI1sPHxdyaVL
     group validators 2 bank court
     quorum validators
 
-This is all that a verifier has to trust. Names hold inside the policy only; keys are what counts.
+This is all that a verifier has to trust. Names hold inside the policy only; keys are what counts. The line `# valid`
+says from when until when a witness's key speaks for it; to other software it is a comment.
 """
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
-from audit_chain.encoding import from_decimal
+from audit_chain.encoding import from_decimal, from_time, to_time
 from audit_chain.errors import Malformed, MalformedPolicy, QuorumNotReached, UnknownOrigin
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.cosignature import timestamp_of
@@ -41,12 +43,35 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Validity:
+    """First and last moment (POSIX seconds) at which a key speaks for its witness."""
+
+    not_before: int
+    not_after: int
+
+    def __contains__(self, timestamp: int) -> bool:
+        return self.not_before <= timestamp <= self.not_after
+
+    def __str__(self) -> str:
+        return f"{to_time(self.not_before)} {to_time(self.not_after)}"
+
+    @classmethod
+    def parse(cls, not_before: str, not_after: str) -> Self:
+        """The validity between two moments (RFC 3339); MalformedPolicy where it ends before it begins."""
+        validity = cls(from_time(not_before), from_time(not_after))
+        if validity.not_before > validity.not_after:
+            raise MalformedPolicy("a validity ends before it begins", expected=f"{not_before} or later", got=not_after)
+        return validity
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
-    """One cosigner's key under the name that groups and quorum use."""
+    """One cosigner's key under the name that groups and quorum use; without a validity it speaks at any time."""
 
     name: str
     key: VerifierKey
     url: str | None = None
+    validity: Validity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,14 @@ class VerifiedCheckpoint:
     checkpoint: LogCheckpoint
     log_key: VerifierKey
     cosigned: tuple[Cosigned, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cosignatures:
+    """The verified cosignatures of listed witnesses: those that count, and those outside their key's validity."""
+
+    counted: tuple[Cosigned, ...]
+    untimely: tuple[Cosigned, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +140,39 @@ class TrustPolicy:
         return cls(tuple(reader.logs), tuple(reader.witnesses), tuple(reader.groups), reader.quorum)
 
     @classmethod
-    def for_network(cls, log_key: VerifierKey, validators: Sequence[tuple[str, Sequence[VerifierKey]]]) -> Self:
-        """The policy of a network: its beacon's key, and two thirds of its validators, each by any of its keys."""
+    def for_network(
+        cls,
+        log_keys: Sequence[VerifierKey],
+        validators: Sequence[tuple[str, Sequence[tuple[VerifierKey, str, str]]]],
+    ) -> Self:
+        """The policy of a network: its beacon's keys, and two thirds of its validators, each by any of its keys.
+
+        A beacon that was restarted has a key for each origin. Each key of a validator comes with the first and the
+        last moment (RFC 3339) at which it speaks for it. MalformedPolicy for what makes no policy.
+        """
         witnesses: list[Witness] = []
         groups: list[Group] = []
         for name, keys in validators:
-            own = [Witness(f"{name}-{_kind_name(key)}", key) for key in keys]
+            own: list[Witness] = []
+            for key, not_before, not_after in keys:
+                taken = sum(witness.key.kind == key.kind for witness in own)
+                number = f"-{taken + 1}" if taken else ""
+                validity = _validity(not_before, not_after)
+                own.append(Witness(f"{name}-{_kind_name(key)}{number}", key, validity=validity))
             witnesses.extend(own)
             groups.append(Group(name, 1, tuple(witness.name for witness in own)))
         names = tuple(group.name for group in groups)
         groups.append(Group("validators", -(-2 * len(names) // 3), names))
-        policy = cls((Log(log_key),), tuple(witnesses), tuple(groups), "validators")
+        policy = cls(tuple(map(Log, log_keys)), tuple(witnesses), tuple(groups), "validators")
         return cls.parse(policy.render())  # holds it to every rule of the format
 
     def render(self) -> bytes:
         """A policy text that parses to this policy."""
         lines = [_line("log", log.key, log.url) for log in self.logs]
-        lines += [_line("witness", witness.name, witness.key, witness.url) for witness in self.witnesses]
+        for witness in self.witnesses:
+            lines.append(_line("witness", witness.name, witness.key, witness.url))
+            if witness.validity is not None:
+                lines.append(_line("# valid", witness.name, witness.validity))
         for group in self.groups:
             threshold = "any" if group.threshold == 1 else group.threshold
             lines.append(_line("group", group.name, threshold, *group.members))
@@ -152,16 +201,23 @@ class TrustPolicy:
 
         Raises InvalidSignature where a listed witness's line does not verify, and QuorumNotReached.
         """
-        names = {(witness.key.name, witness.key.key_id): witness.name for witness in self.witnesses}
-        if not any((signature.name, signature.key_id) in names for signature in note.signatures):
-            verified = []
-        else:
-            verified = verified_signatures(note, [witness.key for witness in self.witnesses])
-        cosigned = tuple(
-            Cosigned(names[key.name, key.key_id], timestamp_of(signature), key.kind) for key, signature in verified
-        )
-        self._require_quorum({one.witness for one in cosigned})
-        return cosigned
+        cosignatures = self.read_cosignatures(note)
+        self._require_quorum(cosignatures)
+        return cosignatures.counted
+
+    def read_cosignatures(self, note: Note) -> Cosignatures:
+        """Who cosigned, whether or not that is a quorum; InvalidSignature where a listed one's line does not verify."""
+        witnesses = {(witness.key.name, witness.key.key_id): witness for witness in self.witnesses}
+        if not any((signature.name, signature.key_id) in witnesses for signature in note.signatures):
+            return Cosignatures((), ())
+        counted: list[Cosigned] = []
+        untimely: list[Cosigned] = []
+        for key, signature in verified_signatures(note, [witness.key for witness in self.witnesses]):
+            witness = witnesses[key.name, key.key_id]
+            one = Cosigned(witness.name, timestamp_of(signature), key.kind)
+            timely = witness.validity is None or one.timestamp in witness.validity
+            (counted if timely else untimely).append(one)
+        return Cosignatures(tuple(counted), tuple(untimely))
 
     def satisfied_by(self, names: Collection[str]) -> bool:
         """Whether these witnesses make a quorum."""
@@ -175,17 +231,19 @@ class TrustPolicy:
                 witnessing.add(group.name)
         return witnessing
 
-    def _require_quorum(self, names: Collection[str]) -> None:
+    def _require_quorum(self, cosignatures: Cosignatures) -> None:
+        names = {one.witness for one in cosignatures.counted}
         if self.satisfied_by(names):
             return
         group = next(
             (group for group in self.groups if group.name == self.quorum), Group(self.quorum, 1, (self.quorum,))
         )
         got = self._witnessing(names).intersection(group.members)
+        late = f"; {untimely_in_words(cosignatures.untimely)}" if cosignatures.untimely else ""
         raise QuorumNotReached(
             f"too few of {self.quorum} cosigned",
             expected=f"{group.threshold} of {len(group.members)}",
-            got=f"{len(got)} ({', '.join(sorted(got)) or 'none'})",
+            got=f"{len(got)} ({', '.join(sorted(got)) or 'none'}){late}",
         )
 
 
@@ -204,7 +262,10 @@ class _Reader:
         """Takes in one line."""
         items = _SPACE.split(line.strip(" \t"))
         keyword, arguments = items[0], items[1:]
-        if not keyword or keyword.startswith("#"):
+        if keyword.startswith("#"):
+            self._comment([*filter(None, (keyword.removeprefix("#"), *arguments))])
+            return
+        if not keyword:
             return
         if keyword == "log":
             self._log(arguments)
@@ -229,7 +290,20 @@ class _Reader:
         if key.kind not in _KIND_NAMES:
             raise MalformedPolicy("witness key is not for cosignatures", expected="kind 4 or 6", got=key.kind)
         _check_new(key, (witness.key for witness in self.witnesses))
-        self.witnesses.append(Witness(self._new_name(arguments[0]), key, *arguments[2:]))
+        url = arguments[2] if len(arguments) > 2 else None
+        self.witnesses.append(Witness(self._new_name(arguments[0]), key, url))
+
+    def _comment(self, words: list[str]) -> None:
+        # Passed over when mistyped, it would let a key speak at any time.
+        if words[:1] != ["valid"]:
+            return
+        _check_count("# valid <witness> <not before> <not after>", words[1:], 3, 3)
+        places = [place for place, witness in enumerate(self.witnesses) if witness.name == words[1]]
+        if not places:
+            raise MalformedPolicy("validity of a witness that is not defined above")
+        if self.witnesses[places[0]].validity is not None:
+            raise MalformedPolicy("second validity of one witness")
+        self.witnesses[places[0]] = replace(self.witnesses[places[0]], validity=Validity.parse(words[2], words[3]))
 
     def _group(self, arguments: list[str]) -> None:
         _check_count("group <name> all|any|<k> <name>...", arguments, 3)
@@ -256,6 +330,20 @@ class _Reader:
             raise MalformedPolicy("name is defined a second time")
         self._names.add(name)
         return name
+
+
+def untimely_in_words(cosigned: Iterable[Cosigned]) -> str:
+    """Whose cosignatures do not count because of when they were made."""
+    return f"outside their key's validity: {', '.join(sorted(one.witness for one in cosigned))}"
+
+
+def _validity(not_before: str, not_after: str) -> Validity:
+    try:
+        return Validity.parse(not_before, not_after)
+    except MalformedPolicy:
+        raise
+    except Malformed as error:
+        raise MalformedPolicy(f"a key's validity cannot be read ({error})") from None
 
 
 def _check_count(form: str, arguments: list[str], least: int, most: int | None = None) -> None:

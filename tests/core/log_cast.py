@@ -30,10 +30,11 @@ BANK_MLDSA = CosignerMLDSA44("bank.example/validator", mldsa44(2))
 COURT = CosignerEd25519("court.example/validator", ed25519(3))
 COURT_MLDSA = CosignerMLDSA44("court.example/validator", mldsa44(3))
 CHAMBER = CosignerEd25519("chamber.example/validator", ed25519(4))
+DAWN, NIGHT = "2026-11-22T06:00:00Z", "2026-11-22T18:00:00Z"
 VALIDATORS = [
-    ("bank", [BANK.verifier_key, BANK_MLDSA.verifier_key]),
-    ("court", [COURT.verifier_key, COURT_MLDSA.verifier_key]),
-    ("chamber", [CHAMBER.verifier_key]),
+    ("bank", [(BANK.verifier_key, DAWN, NIGHT), (BANK_MLDSA.verifier_key, DAWN, NIGHT)]),
+    ("court", [(COURT.verifier_key, DAWN, NIGHT), (COURT_MLDSA.verifier_key, DAWN, NIGHT)]),
+    ("chamber", [(CHAMBER.verifier_key, DAWN, NIGHT)]),
 ]
 
 TREE = MemoryLog(leaf_hash(b"entry %d" % number) for number in range(20))
@@ -43,10 +44,12 @@ def checkpoint(size: int, *, origin: str = ORIGIN) -> LogCheckpoint:
     return LogCheckpoint(origin, size, TREE.root(size))
 
 
-def signed(size: int, *cosigners: CosignerEd25519 | CosignerMLDSA44, signer: NoteSigner = LOG_SIGNER) -> Note:
-    """The checkpoint of the tree's first `size` entries, signed by the log and by the cosigners at noon."""
+def signed(
+    size: int, *cosigners: CosignerEd25519 | CosignerMLDSA44, signer: NoteSigner = LOG_SIGNER, time: int = NOON
+) -> Note:
+    """The checkpoint of the tree's first `size` entries, signed by the log and by the cosigners, at noon by default."""
     text = checkpoint(size, origin=signer.name).text()
-    return Note(text, (signer.sign(text), *(cosigner.cosign(text, NOON) for cosigner in cosigners)))
+    return Note(text, (signer.sign(text), *(cosigner.cosign(text, time) for cosigner in cosigners)))
 
 
 def flipped(signature: Signature) -> Signature:

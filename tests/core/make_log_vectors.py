@@ -42,7 +42,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "vectors"
 
 Vector = dict[str, Any]
 
-POLICY = TrustPolicy.for_network(LOG_SIGNER.verifier_key, VALIDATORS).render().decode()
+POLICY = TrustPolicy.for_network([LOG_SIGNER.verifier_key], VALIDATORS).render().decode()
 PROOF = TlogProof(7, tuple(TREE.inclusion_proof(7)), signed(20, BANK, COURT).render())
 
 

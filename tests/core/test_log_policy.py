@@ -4,17 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit_chain.encoding import from_time
 from audit_chain.errors import InvalidSignature, MalformedNote, MalformedPolicy, QuorumNotReached, UnknownOrigin
 from audit_chain.log.keys import COSIGN_ED25519, COSIGN_MLDSA44, CosignerEd25519, NoteSigner, VerifierKey
 from audit_chain.log.note import Note
-from audit_chain.log.policy import Group, TrustPolicy
+from audit_chain.log.policy import Group, TrustPolicy, Validity
 from tests.core.log_cast import (
     BANK,
     BANK_MLDSA,
     CHAMBER,
     COURT,
     COURT_MLDSA,
+    DAWN,
     LOG_SIGNER,
+    NIGHT,
     NOON,
     STRANGER,
     VALIDATORS,
@@ -25,9 +28,13 @@ from tests.core.log_cast import (
     signed,
 )
 
-NETWORK = TrustPolicy.for_network(LOG_SIGNER.verifier_key, VALIDATORS)
+NETWORK = TrustPolicy.for_network([LOG_SIGNER.verifier_key], VALIDATORS)
 LOG = str(LOG_SIGNER.verifier_key)
 W1, W2, W3 = (str(cosigner.verifier_key) for cosigner in (BANK, COURT, CHAMBER))
+
+
+def during(key: VerifierKey, not_before: str = DAWN, not_after: str = NIGHT) -> tuple[VerifierKey, str, str]:
+    return key, not_before, not_after
 
 
 def policy(*lines: str) -> TrustPolicy:
@@ -42,10 +49,15 @@ def test_the_policy_of_a_network_asks_for_two_thirds_of_its_validators_each_by_a
     assert text.splitlines() == [
         f"log {LOG}",
         f"witness bank-ed25519 {W1}",
+        f"# valid bank-ed25519 {DAWN} {NIGHT}",
         f"witness bank-mldsa44 {BANK_MLDSA.verifier_key}",
+        f"# valid bank-mldsa44 {DAWN} {NIGHT}",
         f"witness court-ed25519 {W2}",
+        f"# valid court-ed25519 {DAWN} {NIGHT}",
         f"witness court-mldsa44 {COURT_MLDSA.verifier_key}",
+        f"# valid court-mldsa44 {DAWN} {NIGHT}",
         f"witness chamber-ed25519 {W3}",
+        f"# valid chamber-ed25519 {DAWN} {NIGHT}",
         "group bank any bank-ed25519 bank-mldsa44",
         "group court any court-ed25519 court-mldsa44",
         "group chamber any chamber-ed25519",
@@ -58,10 +70,10 @@ def test_the_policy_of_a_network_asks_for_two_thirds_of_its_validators_each_by_a
 @pytest.mark.parametrize(("validators", "needed"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (6, 4), (7, 5), (64, 43)])
 def test_two_thirds_are_rounded_up(validators, needed):
     names = [
-        (f"v{number}", [CosignerEd25519(f"v{number}", ed25519(number + 100)).verifier_key])
+        (f"v{number}", [during(CosignerEd25519(f"v{number}", ed25519(number + 100)).verifier_key)])
         for number in range(validators)
     ]
-    network = TrustPolicy.for_network(LOG_SIGNER.verifier_key, names)
+    network = TrustPolicy.for_network([LOG_SIGNER.verifier_key], names)
     witnesses = [f"v{number}-ed25519" for number in range(validators)]
     assert network.satisfied_by(witnesses[:needed])
     assert not network.satisfied_by(witnesses[: needed - 1])
@@ -72,19 +84,21 @@ def test_two_thirds_are_rounded_up(validators, needed):
     [
         [],
         [("bank", [])],
-        [("validators", [BANK.verifier_key])],
-        [("none", [BANK.verifier_key])],
-        [("a b", [BANK.verifier_key])],
-        [("a\nb", [BANK.verifier_key])],
-        [("bank", [LOG_SIGNER.verifier_key])],
-        [("bank", [BANK.verifier_key]), ("court", [BANK.verifier_key])],
-        [("bank", [BANK.verifier_key]), ("bank", [COURT.verifier_key])],
-        [("bank", [BANK.verifier_key, COURT.verifier_key])],
+        [("validators", [during(BANK.verifier_key)])],
+        [("none", [during(BANK.verifier_key)])],
+        [("a b", [during(BANK.verifier_key)])],
+        [("a\nb", [during(BANK.verifier_key)])],
+        [("bank", [during(LOG_SIGNER.verifier_key)])],
+        [("bank", [during(BANK.verifier_key)]), ("court", [during(BANK.verifier_key)])],
+        [("bank", [during(BANK.verifier_key)]), ("bank", [during(COURT.verifier_key)])],
+        [("bank", [during(BANK.verifier_key), during(BANK.verifier_key)])],
+        [("bank", [(BANK.verifier_key, NIGHT, DAWN)])],
+        [("bank", [(BANK.verifier_key, "dawn", NIGHT)])],
     ],
 )
 def test_a_network_that_makes_no_policy_is_refused(validators):
     with pytest.raises(MalformedPolicy):
-        TrustPolicy.for_network(LOG_SIGNER.verifier_key, validators)
+        TrustPolicy.for_network([LOG_SIGNER.verifier_key], validators)
 
 
 def test_the_published_example_is_read(corpora):
@@ -179,6 +193,14 @@ UPPER = VerifierKey("other", COSIGN_ED25519, BANK.verifier_key.public)
         ["quorum\x00none"],
         ["quorum\u00a0none"],
         [f"witness w1 {VerifierKey('a', COSIGN_MLDSA44, bytes(1311))}", "quorum none"],
+        [f"# valid w1 {DAWN} {NIGHT}", f"witness w1 {W1}", "quorum w1"],
+        [f"witness w1 {W1}", f"# valid w1 {DAWN}", "quorum w1"],
+        [f"witness w1 {W1}", f"# valid w1 {DAWN} {NIGHT} more", "quorum w1"],
+        [f"witness w1 {W1}", f"# valid w1 {NIGHT} {DAWN}", "quorum w1"],
+        [f"witness w1 {W1}", "# valid w1 2026-11-22 2028-11-22", "quorum w1"],
+        [f"witness w1 {W1}", "# valid w1 2026-11-22T00:00:00Z never", "quorum w1"],
+        [f"witness w1 {W1}", f"#valid\tw2 {DAWN} {NIGHT}", "quorum w1"],
+        [f"witness w1 {W1}", f"# valid w1 {DAWN} {NIGHT}", f"# valid w1 {DAWN} {NIGHT}", "quorum w1"],
     ],
 )
 def test_a_policy_with_one_fault_is_refused(lines):
@@ -286,3 +308,64 @@ def test_a_quorum_may_be_one_witness():
     one.verify(signed(20, BANK).render())
     with pytest.raises(QuorumNotReached, match="too few of w1 cosigned: expected 1 of 1, got 0"):
         one.verify(signed(20, COURT).render())
+
+
+# Validity
+
+
+def test_a_validity_is_read_and_other_comments_are_not() -> None:
+    witness = f"witness w1 {W1}"
+    parsed = policy(witness, f"#\tvalid  w1 {DAWN} {NIGHT}", "# validity of w1 ends at night", "quorum w1")
+    assert parsed.witnesses[0].validity == Validity(from_time(DAWN), from_time(NIGHT))
+    assert policy(witness, "# invalid w1", "#", "# ", "quorum w1").witnesses[0].validity is None
+    assert TrustPolicy.parse(parsed.render()) == parsed
+
+
+@pytest.mark.parametrize(
+    ("time", "counts"),
+    [
+        (from_time(DAWN) - 1, False),
+        (from_time(DAWN), True),
+        (from_time(NIGHT), True),
+        (from_time(NIGHT) + 1, False),
+    ],
+)
+def test_a_cosignature_counts_within_its_keys_validity_only(time: int, counts: bool) -> None:
+    note = signed(20, BANK, COURT, time=time)
+    if counts:
+        assert len(NETWORK.verify_cosignatures(note)) == 2
+    else:
+        with pytest.raises(QuorumNotReached, match=r"got 0 \(none\); outside their key's validity: bank"):
+            NETWORK.verify_cosignatures(note)
+    cosignatures = NETWORK.read_cosignatures(note)
+    assert (len(cosignatures.counted), len(cosignatures.untimely)) == ((2, 0) if counts else (0, 2))
+
+
+def test_a_late_cosignature_leaves_a_quorum_of_others_standing() -> None:
+    late = BANK.cosign(checkpoint(20).text(), from_time(NIGHT) + 1)
+    note = signed(20, COURT, CHAMBER).with_signatures(late)
+    assert [one.witness for one in NETWORK.verify_cosignatures(note)] == ["court-ed25519", "chamber-ed25519"]
+
+
+def test_keys_that_followed_one_another_each_count_in_their_own_time() -> None:
+    successor = CosignerEd25519(BANK.name, ed25519(70))
+    dusk = "2026-11-22T17:00:00Z"
+    rotated = TrustPolicy.for_network(
+        [LOG_SIGNER.verifier_key],
+        [("bank", [during(BANK.verifier_key), during(successor.verifier_key, dusk, "2028-11-22T00:00:00Z")])],
+    )
+    assert [witness.name for witness in rotated.witnesses] == ["bank-ed25519", "bank-ed25519-2"]
+    rotated.verify_cosignatures(signed(20, BANK))
+    rotated.verify_cosignatures(signed(20, successor, time=from_time(NIGHT) + 1))
+    for cosigner, time in ((successor, NOON), (BANK, from_time(NIGHT) + 1)):
+        with pytest.raises(QuorumNotReached):
+            rotated.verify_cosignatures(signed(20, cosigner, time=time))
+
+
+def test_each_origin_of_a_restarted_log_is_listed_with_its_own_key() -> None:
+    restarted = NoteSigner("log.example/one-1", ed25519(80))
+    both = TrustPolicy.for_network([LOG_SIGNER.verifier_key, restarted.verifier_key], VALIDATORS)
+    for signer in (LOG_SIGNER, restarted):
+        assert both.verify(signed(20, BANK, COURT, signer=signer).render()).log_key == signer.verifier_key
+    with pytest.raises(InvalidSignature):
+        both.verify(signed(20, BANK, COURT, signer=NoteSigner(restarted.name, ed25519(1))).render())
