@@ -185,6 +185,7 @@ def test_a_suspended_validator_stays_if_that_is_carried_before_it_is_out(net: Ex
 def test_a_suspended_validator_comes_back_when_no_crosslink_names_its_old_committees(net: ExampleNetwork) -> None:
     carry(net, suspension("validator", COURT))
     carry(net, motion("parameter", serial=3, name="max_epochs_per_crosslink", value=2))
+    net.voters = [validator for validator in net.validators if validator.name != COURT]
     place = net.state.casper.validators[2]
     while net.epoch < place.exit_epoch:
         net.seal()
