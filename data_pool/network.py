@@ -38,10 +38,22 @@ class Crosslink:
 
 @dataclass(frozen=True, slots=True)
 class ProvenEntry:
-    """One entry of the beacon's log (canonical bytes) with its tlog-proof against a final checkpoint."""
+    """One entry of the beacon's log (canonical bytes) with its tlog-proof against a final checkpoint.
+
+    `finality` shows that this checkpoint is final: the canonical JSON text of a sealed state (docs/spec/sealed-state.md).
+    """
 
     entry: bytes
     proof: bytes
+    finality: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """Cosignatures on a pool's checkpoint, and the epoch whose committee was asked for them."""
+
+    epoch: int
+    signatures: tuple[Signature, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,10 @@ class WrongParent:
 
 
 class Witnesses(Protocol):
-    """The validators as witnesses of this pool's log."""
+    """The pool's committee: the validators that witness its log."""
 
-    def cosign(self, origin: str, note: bytes, prove_consistency: ProveConsistency) -> list[Signature]:
-        """Cosignatures over `note`'s checkpoint from all witnesses that gave one in time, in any order.
+    def cosign(self, origin: str, note: bytes, prove_consistency: ProveConsistency) -> Cosigned:
+        """Cosignatures over `note`'s checkpoint from all of the committee that gave one in time, in any order.
 
         Asks them side by side. A witness that is slow, away or refuses is left out, never an error: the caller
         counts against its quorum. A witness that already signed this very checkpoint signs it again.
@@ -73,7 +85,7 @@ class Witnesses(Protocol):
 class Beacon(Protocol):
     """The beacon node. Every method raises `data_pool.errors.BeaconUnreachable` when it cannot be asked."""
 
-    def submit_crosslink(self, *, pool: str, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
+    def submit_crosslink(self, *, pool: str, epoch: int, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
         """What became of the submission. Submitting the same crosslink again is harmless.
 
         Raises `BeaconRefused` where the beacon will never take it as it is.
