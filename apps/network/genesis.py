@@ -5,8 +5,9 @@ VAR_DIR/keys/validators/<name>/ed25519.pem, mldsa44.pem, governance.pem
 VAR_DIR/network.json
 """
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from apps.network.network_file import PRESET, BeaconNode, NetworkFile, Validator
 from audit_chain.beacon.names import beacon_origin, is_name, is_network, member_key_name, validator_key_name
 from audit_chain.encoding import to_time
 from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner, VerifierKey
+
+VALIDITY = 2 * 365 * 24 * 3600  # seconds that a new validator's first keys are valid
 
 __all__ = ["NetworkFile", "create", "load", "member_signer"]
 
@@ -50,12 +53,12 @@ def create(
     path = var_dir / "network.json"
     existing = load(path) if path.exists() else None
     keys = _ExistingKeys() if existing else _Keys()
-    not_before, not_after = _validity()
+    validity = {node.name: (node.not_before, node.not_after) for node in existing.validators} if existing else {}
     wanted = NetworkFile(
         network=network,
         beacon=BeaconNode(url=beacon_url, key=_beacon_key(keys, var_dir, network)),
         validators=tuple(
-            _validator(keys, var_dir, network, name, url, existing, not_before, not_after) for name, url in validators
+            _validator(keys, var_dir, network, name, url, validity.get(name) or _validity()) for name, url in validators
         ),
         preset=preset,
     )
@@ -79,14 +82,26 @@ def _beacon_key(keys: _Keys, var_dir: Path, network: str) -> VerifierKey:
     return NoteSigner(beacon_origin(network), keys.ed25519(var_dir / "keys" / "beacon.pem")).verifier_key
 
 
-def _validator(keys: _Keys, var_dir: Path, network: str, name: str, url: str) -> ValidatorNode:
+def _validator(
+    keys: _Keys, var_dir: Path, network: str, name: str, url: str, validity: tuple[str, str]
+) -> ValidatorNode:
     folder = var_dir / "keys" / "validators" / name
-    cosigner = validator_key_name(network, name)
+    key_name = validator_key_name(network, name)
     own = (
-        CosignerEd25519(cosigner, keys.ed25519(folder / "ed25519.pem")).verifier_key,
-        CosignerMLDSA44(cosigner, keys.mldsa44(folder / "mldsa44.pem")).verifier_key,
+        CosignerEd25519(key_name, keys.ed25519(folder / "ed25519.pem")).verifier_key,
+        CosignerMLDSA44(key_name, keys.mldsa44(folder / "mldsa44.pem")).verifier_key,
     )
-    return ValidatorNode(name=name, url=url, keys=own, weight=1)
+    governance = NoteSigner(key_name, keys.ed25519(folder / "governance.pem")).verifier_key
+    not_before, not_after = validity
+    return ValidatorNode(
+        name=name, url=url, keys=own, governance=governance, not_before=not_before, not_after=not_after
+    )
+
+
+def _validity() -> tuple[str, str]:
+    """From now on, for two years."""
+    now = int(time.time())
+    return to_time(now), to_time(now + VALIDITY)
 
 
 def _refuse_unusable_names(network: str, names: Sequence[str]) -> None:
@@ -102,8 +117,18 @@ def _refuse_unusable_names(network: str, names: Sequence[str]) -> None:
 
 
 def _refuse_other_genesis(existing: NetworkFile, wanted: NetworkFile, path: Path) -> None:
-    if existing.beacon.key != wanted.beacon.key or existing.genesis_entry() != wanted.genesis_entry():
+    if existing.genesis_entries() != wanted.genesis_entries():
         raise NetworkFileInvalid(
             f"{path} describes the network {existing.network} with other members or keys; "
             "a network's founders cannot be changed: use another VAR_DIR, or remove this one"
         )
+
+
+def _with_addresses(existing: NetworkFile, wanted: NetworkFile) -> NetworkFile:
+    """The existing network, with whatever came to it after its genesis, at the wanted addresses."""
+    urls = {node.name: node.url for node in wanted.validators}
+    return replace(
+        existing,
+        beacon=replace(existing.beacon, url=wanted.beacon.url),
+        validators=tuple(replace(node, url=urls.get(node.name, node.url)) for node in existing.validators),
+    )

@@ -67,3 +67,10 @@ def write_durably(path: Path, content: bytes, *, mode: int) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Puts the content at `path`, for its owner alone, in one step: a stop leaves the old file or the new one."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_durably(draft, content, mode=0o600)
+    draft.replace(path)

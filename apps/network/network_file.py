@@ -85,6 +85,10 @@ class WitnessNode:
     url: str
     key: VerifierKey
 
+    @property
+    def all_keys(self) -> tuple[VerifierKey, ...]:
+        return (self.key,)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkFile:
@@ -116,9 +120,7 @@ class NetworkFile:
     def genesis_entries(self) -> list[bytes]:
         """The first entries of the beacon's log: the genesis and the founding validators."""
         founders = [validator for validator in self.validators if not validator.joined]
-        genesis = Genesis(
-            network=self.network, preset=self.preset, key=self.beacon_keys[-1], validators=len(founders)
-        )
+        genesis = Genesis(network=self.network, preset=self.preset, key=self.beacon_keys[-1], validators=len(founders))
         return [genesis.encode(), *(Validator(founder.registration).encode() for founder in founders)]
 
     def restarted(self, key: VerifierKey) -> "NetworkFile":
@@ -204,7 +206,10 @@ def _validator_to_json(validator: ValidatorNode) -> dict[str, object]:
 def _validator(item: object, network: str) -> ValidatorNode:
     name = _member(item, "name", str)
     key_name = validator_key_name(network, name)
-    keys, *rotated = [_key_set(item, key_name), *(_key_set(later, key_name) for later in _optional(item, "rotated", list, []))]
+    keys, *rotated = [
+        _key_set(item, key_name),
+        *(_key_set(later, key_name) for later in _optional(item, "rotated", list, [])),
+    ]
     return ValidatorNode(
         name=name,
         url=_url(item),
@@ -233,7 +238,9 @@ def _witness(item: object) -> WitnessNode:
     text = _member(item, "key", str)
     key = _checked(lambda: VerifierKey.parse(text))
     if key.kind not in (COSIGN_ED25519, COSIGN_MLDSA44):
-        raise NetworkFileInvalid(f"key of a witness: expected kind {COSIGN_ED25519} or {COSIGN_MLDSA44}, got {key.kind}")
+        raise NetworkFileInvalid(
+            f"key of a witness: expected kind {COSIGN_ED25519} or {COSIGN_MLDSA44}, got {key.kind}"
+        )
     name = _member(item, "name", str)
     if not is_name(name):
         raise NetworkFileInvalid(f"name of a witness: expected lower-case letters, digits and hyphens, got {name!r}")
@@ -252,15 +259,16 @@ def _refuse_unusable_genesis(file: NetworkFile) -> None:
 
 
 def _refuse_ambiguous_names(file: NetworkFile) -> None:
-    names = [node.name for node in (*file.validators, *file.witnesses)]
-    _refuse_twice("name", names)
+    _refuse_twice("name", [node.name for node in file.validators] + [node.name for node in file.witnesses])
     keys = [key.public for node in file.validators for key in (*node.all_keys, node.governance)]
     _refuse_twice("key", [*keys, *(node.key.public for node in file.witnesses)])
 
 
 def _refuse_twice(what: str, values: Sequence[object]) -> None:
     if len(set(values)) != len(values):
-        raise NetworkFileInvalid(f"each validator and witness has its own {what}: expected {len(values)} of them, got fewer")
+        raise NetworkFileInvalid(
+            f"each validator and witness has its own {what}: expected {len(values)} of them, got fewer"
+        )
 
 
 def _checked(read: Callable[[], T]) -> T:

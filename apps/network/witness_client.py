@@ -51,7 +51,7 @@ class WitnessClient:
 
     @classmethod
     def of(cls, node: ValidatorNode | WitnessNode, *, answer_seconds: float = 5.0) -> "WitnessClient":
-        return cls(node.name, node.url, node.keys, answer_seconds=answer_seconds)
+        return cls(node.name, node.url, node.all_keys, answer_seconds=answer_seconds)
 
     def add_checkpoint(self, request: AddCheckpointRequest) -> WitnessAnswer:
         """What the witness made of the request; never raises for anything that the other side does."""

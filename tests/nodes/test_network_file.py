@@ -11,8 +11,10 @@ import pytest
 from apps.network.errors import NetworkFileInvalid
 from apps.network.genesis import create, load, member_signer
 from apps.network.network_file import NetworkFile, parse
-from audit_chain.beacon.entries import Genesis, parse_entry
-from audit_chain.log.keys import CosignerEd25519
+from audit_chain.beacon.entries import Genesis, Validator, parse_entry
+from audit_chain.beacon.key_set import KeySet
+from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner
+from audit_chain.testing import mldsa44_key
 from tests.nodes.cast import key_of
 
 FOUNDERS = [("bank", "http://127.0.0.1:8101"), ("court", "http://127.0.0.1:8102"), ("chamber", "http://127.0.0.1:8103")]
@@ -26,9 +28,14 @@ def test_what_is_founded_is_what_is_read(tmp_path: Path) -> None:
     network = found(tmp_path)
     assert load(tmp_path / "network.json") == network
     assert [node.name for node in network.validators] == ["bank", "court", "chamber"]
-    genesis = parse_entry(network.genesis_entry())
+    genesis, *founders = map(parse_entry, network.genesis_entries())
     assert isinstance(genesis, Genesis)
-    assert genesis.network == "test.example"
+    assert (genesis.network, genesis.preset, genesis.validators) == ("test.example", "consortium", 3)
+    assert [founder.registration.name for founder in founders if isinstance(founder, Validator)] == [
+        "bank",
+        "court",
+        "chamber",
+    ]
 
 
 def test_the_policy_asks_for_two_thirds_of_the_validators(tmp_path: Path) -> None:
@@ -47,7 +54,7 @@ def test_founding_again_changes_nothing(tmp_path: Path) -> None:
 def test_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     found(tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 1 + 1 + 2 * len(FOUNDERS)
+    assert len(files) == 1 + 1 + 3 * len(FOUNDERS)
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
@@ -64,7 +71,7 @@ def test_a_founding_that_was_stopped_goes_on_with_the_keys_it_made(tmp_path: Pat
 def test_addresses_may_change(tmp_path: Path) -> None:
     network = found(tmp_path)
     moved = found(tmp_path, beacon_url="https://beacon.example/chain")
-    assert moved.genesis_entry() == network.genesis_entry()
+    assert moved.genesis_entries() == network.genesis_entries()
     assert load(tmp_path / "network.json").beacon.url == "https://beacon.example/chain"
 
 
@@ -119,7 +126,7 @@ def test_witnesses_are_read_and_do_not_count(tmp_path: Path) -> None:
     (witness,) = network.witnesses
     assert (witness.name, witness.url, str(witness.key)) == (WITNESS["name"], WITNESS["url"], WITNESS["key"])
     assert network.policy() == found(tmp_path).policy()
-    assert network.genesis_entry() == found(tmp_path).genesis_entry()
+    assert network.genesis_entries() == found(tmp_path).genesis_entries()
     assert parse(network.render()) == network
 
 
@@ -128,6 +135,48 @@ def test_witnesses_that_were_added_stay(tmp_path: Path) -> None:
     (tmp_path / "network.json").write_text(json.dumps(document | {"witnesses": [WITNESS]}))
     assert [witness.name for witness in found(tmp_path).witnesses] == ["notary"]
     assert [witness.name for witness in load(tmp_path / "network.json").witnesses] == ["notary"]
+
+
+def test_a_restarted_beacon_keeps_its_genesis_and_its_earlier_key(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    key = NoteSigner("test.example/beacon-1", key_of(8)).verifier_key
+    restarted = network.restarted(key)
+    assert parse(restarted.render()) == restarted
+    assert restarted.genesis_entries() == network.genesis_entries()
+    assert [log.key for log in restarted.policy().logs] == [key, network.beacon.key]
+    with pytest.raises(NetworkFileInvalid, match="beacon-2"):
+        restarted.restarted(key)
+
+
+def test_rotated_keys_speak_beside_the_first_ones(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    name = "test.example/validator/court"
+    new = CosignerEd25519(name, key_of(9)).verifier_key, CosignerMLDSA44(name, mldsa44_key(9)).verifier_key
+    keys = KeySet(new, "2027-01-01T00:00:00Z", "2029-01-01T00:00:00Z")
+    rotated = network.rotated("court", keys)
+    assert parse(rotated.render()) == rotated
+    assert rotated.rotated("court", keys) == rotated
+    assert rotated.genesis_entries() == network.genesis_entries()
+    assert rotated.validator("court").all_keys == (*network.validator("court").keys, *new)
+    assert {witness.key for witness in rotated.policy().witnesses} >= set(rotated.validator("court").all_keys)
+
+
+def test_what_came_later_stays_when_addresses_change(tmp_path: Path) -> None:
+    key = NoteSigner("test.example/beacon-1", key_of(8)).verifier_key
+    restarted = found(tmp_path).restarted(key)
+    (tmp_path / "network.json").write_bytes(restarted.render())
+    assert found(tmp_path, beacon_url="http://y:8001").earlier == restarted.earlier
+    assert load(tmp_path / "network.json").beacon.key == key
+
+
+def test_a_validator_that_joined_later_is_no_founder(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    document = json.loads(network.render())
+    document["validators"][2]["joined"] = True
+    joined = parse(json.dumps(document).encode())
+    assert parse(joined.render()) == joined
+    assert len(joined.genesis_entries()) == 3
+    assert joined.policy() == network.policy()
 
 
 def _swap_keys(document: Any) -> None:
@@ -151,6 +200,21 @@ SPOILT: dict[str, Callable[[Any], object]] = {
     "keys exchanged": _swap_keys,
     "keys in another order": lambda document: document["validators"][0]["keys"].reverse(),
     "one key": lambda document: document["validators"][0]["keys"].pop(),
+    "no preset": lambda document: document.pop("preset"),
+    "an unknown preset": lambda document: document.update(preset="huge"),
+    "no governance key": lambda document: document["validators"][0].pop("governance"),
+    "governance by a cosigner's key": lambda document: document["validators"][0].update(
+        governance=document["validators"][0]["keys"][0]
+    ),
+    "one governance key for two": lambda document: document["validators"][0].update(
+        governance=document["validators"][1]["governance"]
+    ),
+    "valid until before it begins": lambda document: document["validators"][0].update(not_after="2020-01-01T00:00:00Z"),
+    "a validity that is no time": lambda document: document["validators"][0].update(not_before="now"),
+    "no validity": lambda document: document["validators"][0].pop("not_after"),
+    "an earlier key without a restart": lambda document: document.update(earlier=[document["beacon"]["key"]]),
+    "a key set that is none": lambda document: document["validators"][0].update(rotated=[{}]),
+    "no founders": lambda document: [validator.update(joined=True) for validator in document["validators"]],
     "no weight": lambda document: document["validators"][0].update(weight=0),
     "weight is true": lambda document: document["validators"][0].update(weight=True),
     "witnesses are no list": lambda document: document.update(witnesses={}),
