@@ -1,6 +1,7 @@
-"""Command line: verifies a proof bundle offline.
+"""Command line: verifies a proof bundle, or a proof of misbehaviour, offline.
 
     python -m audit_chain verify invoice.bundle.json --policy policy.txt
+    python -m audit_chain misbehaviour double-vote.json --policy policy.txt
 
 Exit code 0: verified. 1: refuted, and the step at which. 2: unreadable. Nothing is fetched, stored or sent.
 """
@@ -19,9 +20,10 @@ from typing import TextIO
 
 from audit_chain import canonical
 from audit_chain.encoding import to_hex
-from audit_chain.errors import Malformed
+from audit_chain.errors import Invalid, Malformed
 from audit_chain.log.policy import MAX_POLICY_SIZE, TrustPolicy
 from audit_chain.proof.bundle import MAX_BUNDLE_SIZE
+from audit_chain.proof.offence import MAX_FILE_SIZE, OffenceFinding, Statement, verify_offence
 from audit_chain.proof.verdict import (
     Attestation,
     EvidenceFinding,
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         _survive_any_terminal(stream)
     try:
-        code = _verify(options)
+        code = _misbehaviour(options) if options.command == "misbehaviour" else _verify(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter must not try to write what is left.
@@ -72,6 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("bundle", metavar="BUNDLE", type=Path, help="the proof bundle")
     command.add_argument("--policy", metavar="POLICY", type=Path, required=True, help="whom you trust: a tlog-policy")
     command.add_argument("--file", metavar="FILE", type=Path, help="also check that the bundle is about this file")
+    command.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    command = commands.add_parser(
+        "misbehaviour",
+        help="check a proof of misbehaviour",
+        description="Checks that two statements, each signed by the same hand, contradict each other.",
+        epilog="Exit code: 0 proven, 1 refuted, 2 unreadable.",
+    )
+    command.add_argument("proof", metavar="FILE", type=Path, help="the proof of misbehaviour")
+    command.add_argument("--policy", metavar="POLICY", type=Path, required=True, help="whom you trust: a tlog-policy")
     command.add_argument("--json", action="store_true", help="print the verdict as JSON")
     return parser
 
@@ -94,6 +105,29 @@ def _verdict(path: Path, bundle: bytes, policy: TrustPolicy, digest: bytes | Non
         return verify(bundle, policy, file_digest=digest)
     except Malformed as error:
         raise Unreadable(f"{path} is not a proof bundle: {error}") from None
+
+
+def _misbehaviour(options: argparse.Namespace) -> ExitCode:
+    try:
+        policy = _read_policy(options.policy)
+        finding = _offence(options.proof, _read(options.proof, MAX_FILE_SIZE), policy)
+    except Unreadable as error:
+        _say_unreadable(str(error), as_json=options.json)
+        return ExitCode.UNREADABLE
+    except Invalid as error:
+        said = json.dumps({"verdict": "refuted", "error": str(error)}, indent=2)
+        print(said if options.json else _printable(f"REFUTED. {error}"))
+        return ExitCode.REFUTED
+    said = json.dumps({"verdict": "proven", **finding.to_json()}, indent=2)
+    print(said if options.json else "\n".join(_offence_words(finding)))
+    return ExitCode.VERIFIED
+
+
+def _offence(path: Path, data: bytes, policy: TrustPolicy) -> OffenceFinding:
+    try:
+        return verify_offence(data, policy)
+    except Malformed as error:
+        raise Unreadable(f"{path} is no proof of misbehaviour: {error}") from None
 
 
 def _read_policy(path: Path) -> TrustPolicy:
@@ -178,6 +212,25 @@ def _evidence_words(finding: EvidenceFinding) -> Iterator[str]:
     yield from ("", "When, and who attests it")
     yield f"  the beacon states: {stated_time_in_words(finding.stated_time)}"
     yield from _attested("final on the beacon", finding.existed_by, finding.finalized)
+
+
+def _offence_words(finding: OffenceFinding) -> Iterator[str]:
+    yield _printable(f"PROVEN. {finding.sentence}")
+    yield _printable(f"  {finding.offence.kind}, network {finding.network}")
+    for title, statement in zip(("The one statement", "The other"), finding.statements, strict=True):
+        yield from ("", title)
+        yield from map(_printable, _statement_words(statement))
+    yield from ("", "What this does not show")
+    yield "  - Why it was done, and by whom of those who held the key."
+
+
+def _statement_words(statement: Statement) -> Iterator[str]:
+    yield f"  log   {statement.origin}"
+    yield f"  tree  {statement.size} entries, root {to_hex(statement.root)}"
+    if statement.vote:
+        yield f"  vote  from epoch {statement.vote[0]} to epoch {statement.vote[1]}"
+    if statement.time is not None:
+        yield f"  time  {time_in_words(statement.time)}, as the signer states"
 
 
 def _attested(what: str, by: int | None, attestations: Sequence[Attestation]) -> Iterator[str]:
