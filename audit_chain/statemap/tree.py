@@ -113,6 +113,10 @@ class PageTree:
         leaf = page.leaves.get(key) if page is not None else None
         return leaf[0] if leaf else None
 
+    def leaf(self, key: bytes) -> Leaf | None:
+        """The key's leaf, with the pending changes."""
+        return self.leaves_below(key.hex()).get(key)
+
     def find(self, key: bytes) -> tuple[tuple[bytes, bytes] | None, list[bytes]]:
         """Key and value hash of the leaf at the end of the key's path, if there is one, and the subtrees beside it.
 
