@@ -40,6 +40,12 @@ class Shape:
     def optional_integer(self, member: str, *, minimum: int = 0) -> int | None:
         return None if self._object[member] is None else self.integer(member, minimum=minimum)
 
+    def boolean(self, member: str) -> bool:
+        value = self._object[member]
+        if not isinstance(value, bool):
+            raise self._refuse(member, "true or false", value)
+        return value
+
     def digest(self, member: str, *, size: int) -> bytes:
         """The `size` bytes that the member holds in base64."""
         text = self.text(member)
