@@ -12,7 +12,7 @@
     crosslink/<pool>     {"epoch": 20, "index": 40, "root": "…", "size": 1000}
     evidence/<sha256>    [{"index": 17, "member": "…"}, …]                the deposits of a file
     motion/<sha256>      {"executed": null, "index": 50, "motion": {…}, "voters": ["…"]}
-    offence/<sha256>     {"index": 60, "kind": "double-vote", "offender": "…", "reporter": "…"}
+    offence/<kind>/<name>  {"index": 60, "kind": "double-vote", "offender": "…", "reporter": "…"}
     casper, registry/<n>, balance/<n>, participation/<n>, mix/<n>         see `beacon.casper_state`
 
 The state map's root stands in every seal, so a checkpoint of the log commits to all of this. Only the accessors here,

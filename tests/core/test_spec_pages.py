@@ -58,14 +58,14 @@ def test_the_page_on_record_trees_shows_one() -> None:
 def test_the_page_on_entries_shows_entries() -> None:
     lines = "".join(blocks("entries.md")).splitlines()
     whole = [line.encode() for line in lines if "…" not in line]
-    assert len(whole) == len(lines) - 2  # the genesis and the crosslink are shortened
+    assert len(whole) == len(lines) - 6  # notes and keys of the others are shortened
     record, replacement, seal, *beacon = whole
     assert RecordEntry.parse(record).encode() == record
     assert ReplacementEntry.parse(replacement).encode() == replacement
     assert json.loads(seal)["type"] == "seal"
     for entry in beacon:
         assert parse_entry(entry).encode() == entry
-    assert {parse_entry(entry).TYPE for entry in beacon} == {"member", "pool", "evidence", "seal"}
+    assert {parse_entry(entry).TYPE for entry in beacon} == {"genesis", "member", "pool", "evidence", "ballot", "seal"}
 
 
 def test_the_page_on_verification_has_the_verifiers_numbers_and_titles() -> None:
