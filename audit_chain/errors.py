@@ -18,7 +18,8 @@
     │   ├── MalformedBundle
     │   ├── MalformedReceipt
     │   ├── MalformedStateName       a name that no state map can have
-    │   └── MalformedStateProof
+    │   ├── MalformedStateProof
+    │   └── MalformedInterchange     an EIP-3076 file
     ├── Invalid                      the input is well-formed, and refuted
     │   ├── InvalidInclusionProof
     │   ├── InvalidConsistencyProof
@@ -53,6 +54,7 @@
     │   ├── InvalidBundle            the parts of a bundle do not belong together
     │   │   ├── InvalidChecksum
     │   │   └── OtherFile
+    │   ├── InvalidFinality          nothing shows that the checkpoint is final
     │   ├── InvalidReceipt           not what that log would say of a tree of that size
     │   ├── UnknownOrigin
     │   ├── QuorumNotReached
@@ -61,7 +63,9 @@
     │       ├── RefusedSignature         403
     │       ├── RefusedOrigin            404
     │       ├── RefusedOldSize           409
-    │       └── RefusedInconsistent      422
+    │       ├── RefusedInconsistent      422
+    │       ├── RefusedHistory           422, the entries do not hold, or not now
+    │       └── RefusedVote              422, the vote would contradict another, or is none
     ├── LogError                     our own log cannot do what it was asked
     │   ├── NotInLog
     │   └── CorruptLog
@@ -160,6 +164,10 @@ class MalformedStateProof(Malformed):
 
 class MalformedReceipt(Malformed):
     """Bytes that are not a COSE receipt of inclusion."""
+
+
+class MalformedInterchange(Malformed):
+    """Bytes that are not a slashing-protection file (EIP-3076)."""
 
 
 class Invalid(AuditChainError):
@@ -304,6 +312,10 @@ class OtherFile(InvalidBundle):
     """The file is not the one that the bundle speaks of."""
 
 
+class InvalidFinality(Invalid):
+    """The sealed state is not an epoch's boundary, or does not finalize the checkpoint."""
+
+
 class InvalidReceipt(Invalid):
     """The receipt's header is not the one that the log writes for a tree of that size."""
 
@@ -352,6 +364,18 @@ class RefusedOldSize(Refused):
 
 class RefusedInconsistent(Refused):
     """The checkpoint does not extend the latest one cosigned."""
+
+    status = 422
+
+
+class RefusedHistory(Refused):
+    """The log's entries are not those of its checkpoint, do not hold, or were not made about now."""
+
+    status = 422
+
+
+class RefusedVote(Refused):
+    """The cosignature would be a vote that contradicts an earlier one, or no vote at all."""
 
     status = 422
 
