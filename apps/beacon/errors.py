@@ -6,8 +6,11 @@ from audit_chain import errors
 _STATUSES: tuple[tuple[type[errors.AuditChainError], int], ...] = (
     (errors.WrongParent, 409),
     (errors.AlreadyRegistered, 409),
+    (errors.AlreadyDeposited, 409),
     (errors.UnknownPool, 403),
     (errors.UnknownMember, 403),
+    (errors.UnknownValidator, 403),
+    (errors.Suspended, 403),
     (errors.InsufficientWeight, 403),
 )
 
@@ -29,7 +32,7 @@ class ParentRefusal(Refusal):
 
 class FinalityRefusal(Refusal):
     def __init__(self, final_size: int) -> None:
-        message = "no final checkpoint covers this entry yet"
+        message = "no finalized checkpoint covers this entry yet"
         super().__init__(409, "not_final", message)
         self.answer = api.FinalityRefusal(error=api.Problem(code="not_final", message=message), final_size=final_size)
 

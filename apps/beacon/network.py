@@ -9,7 +9,6 @@ from django.conf import settings
 from apps.network.errors import NetworkFileInvalid
 from apps.network.key_files import read_key
 from apps.network.network_file import NetworkFile, load
-from audit_chain.beacon.names import beacon_origin
 from audit_chain.log.keys import NoteSigner
 
 
@@ -22,8 +21,14 @@ def network_file() -> NetworkFile:
 def log_signer() -> NoteSigner:
     """Signs the beacon's checkpoints; only the sequencer needs it. Refuses a key that is not the network's."""
     network = network_file()
-    path = settings.VAR_DIR / "keys" / "beacon.pem"
-    signer = NoteSigner(beacon_origin(network.network), read_key(path, Ed25519PrivateKey))
+    path = key_path(len(network.earlier))
+    signer = NoteSigner(network.beacon.key.name, read_key(path, Ed25519PrivateKey))
     if signer.verifier_key != network.beacon.key:
         raise NetworkFileInvalid(f"{path} is not the beacon key that the network file names: {network.beacon.key}")
     return signer
+
+
+def key_path(restarts: int) -> Path:
+    """Where the key of the log's origin after so many restarts lies."""
+    folder: Path = settings.VAR_DIR / "keys"
+    return folder / (f"beacon-{restarts}.pem" if restarts else "beacon.pem")

@@ -1,27 +1,24 @@
-"""What the beacon answers: the log, where things stand in it, and proofs."""
+"""What the beacon answers about its log: tiles, blocks, entries and proofs."""
 
 from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection
 
 from apps.beacon.errors import FinalityRefusal, not_found
-from apps.beacon.finality import checkpoint_note, final_size, first_final_size
+from apps.beacon.finality import checkpoint_note, final_size, first_final
 from apps.beacon.log import open_store
-from apps.beacon.models import Block, Cosignature, StateItem
+from apps.beacon.models import Block, Cosignature, Finality
 from apps.network import beacon_api as api
 from apps.network.network_file import NetworkFile
-from apps.network.state_rows import StateRows
 from audit_chain import canonical
-from audit_chain.beacon.state import RegisteredMember, RegisteredPool, get_crosslink, get_deposits, get_member, get_pool
-from audit_chain.encoding import to_time
-from audit_chain.errors import UnknownMember, UnknownPool
+from audit_chain.beacon.casper.presets import PRESETS
 from audit_chain.log.store import Seal
 from audit_chain.log.tiles import ENTRIES, TILE_WIDTH, TileIndex, TileNodes, encode_entry_bundle
 from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.merkle.hashing import HASH_SIZE
 from audit_chain.merkle.prover import inclusion_proof
 
-PAGE_LIMIT = 200  # blocks
+PAGE_LIMIT = 200  # blocks or epochs
 
 
 def has_genesis() -> bool:
@@ -29,7 +26,7 @@ def has_genesis() -> bool:
 
 
 def published_checkpoint(network: NetworkFile) -> bytes:
-    """The latest final checkpoint with all its cosignatures; not found before the first."""
+    """The latest finalized checkpoint with all its cosignatures; not found before the first."""
     size = final_size()
     if not size:
         raise not_found("checkpoint yet")
@@ -49,18 +46,33 @@ def tile_content(tile: TileIndex) -> bytes:
 
 
 def entry_proof(index: int, network: NetworkFile, *, kinds: Collection[int]) -> api.EntryProof:
-    """The entry at `index`, proven against the first final checkpoint over it with its cosignatures of these kinds."""
+    """The entry at `index`, proven against the first finalized checkpoint over it, with cosignatures of these kinds."""
     store = open_store()
     if index >= store.head().tree_size:
         raise not_found("entry")
-    size = first_final_size(index)
-    if size is None:
+    finality = first_final(index)
+    if finality is None:
         raise FinalityRefusal(final_size())
+    size = finality.size
     hashes = inclusion_proof(index, size, TileNodes(store.read_tiles, size))
     checkpoint = checkpoint_note(size, network, kinds=kinds).render()
     proof = TlogProof(index=index, hashes=tuple(hashes), checkpoint=checkpoint)
     (entry,) = store.read_entries(index, index + 1)
-    return api.EntryProof(entry=entry.decode(), proof=proof.render().decode())
+    return api.EntryProof(entry=entry.decode(), proof=proof.render().decode(), finality=finality.proof)
+
+
+def finality_proof(size: int | None, network: NetworkFile, *, kinds: Collection[int]) -> api.FinalityProof:
+    """That the checkpoint of this size is finalized, or the latest one that is."""
+    found = Finality.objects.exclude(proof="").order_by("-size")
+    finality = found.first() if size is None else found.filter(size=size).first()
+    if finality is None:
+        raise not_found("finalized checkpoint")
+    return api.FinalityProof(
+        epoch=finality.epoch,
+        size=finality.size,
+        checkpoint=checkpoint_note(finality.size, network, kinds=kinds).render().decode(),
+        finality=finality.proof,
+    )
 
 
 def entry(index: int) -> api.Entry:
@@ -98,14 +110,14 @@ def blocks(network: NetworkFile, *, before: int | None, limit: int) -> api.Block
         found = found.filter(number__lt=before)
     page = list(found[: max(1, min(limit, PAGE_LIMIT))])
     following = page[-1].number if page and page[-1].first > 0 else None
-    return api.BlockPage(blocks=_summaries(page, network), before=following)
+    return api.BlockPage(blocks=block_summaries(page, network), before=following)
 
 
 def block(number: int, network: NetworkFile) -> api.Block:
     found = Block.objects.filter(number=number).first()
     if found is None:
         raise not_found("block")
-    (summary,) = _summaries([found], network)
+    (summary,) = block_summaries([found], network)
     entries = open_store().read_entries(found.first, found.size)
     return api.Block(
         block=summary,
@@ -114,115 +126,8 @@ def block(number: int, network: NetworkFile) -> api.Block:
     )
 
 
-def validators(network: NetworkFile) -> api.Validators:
-    states = []
-    for node in network.validators:
-        latest = Cosignature.objects.filter(validator=node.name).order_by("-size").first()
-        states.append(
-            api.ValidatorState(
-                name=node.name,
-                url=node.url,
-                keys=tuple(map(str, node.keys)),
-                weight=node.weight,
-                cosigned=_cosigned(latest) if latest else None,
-            )
-        )
-    size = open_store().head().tree_size
-    return api.Validators(size=size, final_size=final_size(), validators=tuple(states))
-
-
-def pools() -> api.Pools:
-    state = StateRows(StateItem.objects)
-    names = state.load("pool/")
-    state.load("crosslink/")
-    return api.Pools(_pool_states(state, [get_pool(state, name) for name in names]))
-
-
-def pool(name: str) -> api.PoolState:
-    state = StateRows(StateItem.objects)
-    (found,) = _pool_states(state, [_pool(state, name)])
-    return found
-
-
-def crosslink(name: str) -> api.PoolCrosslink:
-    return pool(name).crosslink
-
-
-def members() -> api.Members:
-    state = StateRows(StateItem.objects)
-    return api.Members(_member_states([get_member(state, name) for name in state.load("member/")]))
-
-
-def member(name: str) -> api.MemberState:
-    try:
-        (found,) = _member_states([get_member(StateRows(StateItem.objects), name)])
-    except UnknownMember:
-        raise not_found("member") from None
-    return found
-
-
-def deposits(digest: bytes) -> api.Deposits:
-    """Every deposit of the file with this SHA-256 digest, the earliest first."""
-    found = get_deposits(StateRows(StateItem.objects), digest)
-    places = placements(deposit.index for deposit in found)
-    return api.Deposits(
-        tuple(
-            api.Deposit(
-                member=deposit.member,
-                index=deposit.index,
-                block=places[deposit.index].block,
-                time=places[deposit.index].time,
-                final=places[deposit.index].final,
-            )
-            for deposit in found
-        )
-    )
-
-
-def _pool(state: StateRows, name: str) -> RegisteredPool:
-    try:
-        return get_pool(state, name)
-    except UnknownPool:
-        raise not_found("pool") from None
-
-
-def _pool_states(state: StateRows, found: Sequence[RegisteredPool]) -> tuple[api.PoolState, ...]:
-    crosslinks = {pool.name: get_crosslink(state, pool.name) for pool in found}
-    indexes = [pool.index for pool in found]
-    indexes += [current.index for current in crosslinks.values() if current.index is not None]
-    places = placements(indexes)
-    states = []
-    for pool in found:
-        current = crosslinks[pool.name]
-        place = None if current.index is None else places[current.index]
-        states.append(
-            api.PoolState(
-                name=pool.name,
-                member=pool.member,
-                key=str(pool.key),
-                registered=places[pool.index],
-                crosslink=api.PoolCrosslink(
-                    pool=pool.name,
-                    index=current.index,
-                    size=current.size,
-                    root=current.root,
-                    block=place.block if place else None,
-                    time=place.time if place else None,
-                    final=place.final if place else False,
-                ),
-            )
-        )
-    return tuple(states)
-
-
-def _member_states(found: Sequence[RegisteredMember]) -> tuple[api.MemberState, ...]:
-    places = placements(member.index for member in found)
-    return tuple(
-        api.MemberState(name=member.name, key=str(member.key), registered=places[member.index]) for member in found
-    )
-
-
-def _summaries(page: Sequence[Block], network: NetworkFile) -> tuple[api.BlockSummary, ...]:
+def block_summaries(page: Sequence[Block], network: NetworkFile) -> tuple[api.BlockSummary, ...]:
+    """Of blocks that follow one another, newest first."""
     if not page:
         return ()
     seals = {seal.size: seal for seal in open_store().seals(page[-1].size - 1, len(page))}
@@ -233,20 +138,24 @@ def _summaries(page: Sequence[Block], network: NetworkFile) -> tuple[api.BlockSu
 
 
 def _summary(block: Block, seal: Seal, signers: set[str], network: NetworkFile) -> api.BlockSummary:
+    known = [node.name for node in network.validators if node.name in signers]
     return api.BlockSummary(
         number=block.number,
+        epoch=block.number // slots_per_epoch(network),
         time=seal.time,
         first=block.first,
         size=block.size,
         root=seal.root,
+        entries=block.entries,
+        crosslinks=block.crosslinks,
         final=block.final,
-        cosigners=tuple(node.name for node in network.validators if node.name in signers),
+        cosigners=(*known, *sorted(signers - {*known})),
     )
 
 
-def _cosigned(cosignature: Cosignature) -> api.Cosigned:
-    place = placements([cosignature.size - 1])[cosignature.size - 1]
-    return api.Cosigned(size=cosignature.size, block=place.block, time=to_time(cosignature.signed_at))
+def slots_per_epoch(network: NetworkFile) -> int:
+    """No motion changes it."""
+    return PRESETS[network.preset].slots_per_epoch
 
 
 def _type(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The sequencer: the beacon's single writer. Seals blocks and gathers the validators' cosignatures on them."""
+"""The sequencer: the beacon's single writer. Seals blocks, and gathers the validators' votes on each epoch's first."""
 
 import logging
 import time
@@ -8,13 +8,14 @@ from threading import Event
 
 from django.db import connection
 
-from apps.beacon.finality import cosignatures_record, final_size
-from apps.beacon.log import open_store
-from apps.beacon.sealing import Sealing
+from apps.beacon.finality import cosignatures_record
+from apps.beacon.models import Cosignature
+from apps.beacon.sealing import Sealing, Standing
 from apps.network.gathering import Cosigning, Gathering
 from apps.network.network_file import NetworkFile
 from apps.network.witness_client import WitnessClient
-from audit_chain.log.store import Seal
+from audit_chain.beacon.state import is_supermajority
+from audit_chain.log.keys import COSIGN_ED25519
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +23,17 @@ WRITER_LOCK = 0x7A11_0001  # an advisory lock of the beacon's database; its hold
 LOCK_RETRY = 0.5  # seconds
 POLL = 1.0  # seconds; submissions wake the sequencer, this is for the wake-up that got lost
 HEARTBEAT = 300.0  # seconds without a block before an empty one shows that the beacon lives
-FIRST_PATIENCE = 1.0  # seconds that a block gets to become final before the next is sealed; doubles while none does
+FIRST_PATIENCE = 1.0  # seconds that votes on a boundary get; doubles while nothing becomes justified
 LAST_PATIENCE = 16.0  # seconds
+STRAGGLERS = 0.1  # seconds that votes beyond two thirds of the weight get
 
 
 class Sequencer:
-    """Seals a block when something waits and the block before is final, or has had its time to become so.
+    """Seals a block when something waits, or when something that was handed in is not final yet.
 
-    Waiting for finality batches what arrives meanwhile, and gives validators one checkpoint to agree on. Validators
-    that stay away do not stop the log: it grows on, unfinal, and the first checkpoint that reaches the quorum makes
-    everything before it final at once.
+    The last block of an epoch waits for the votes on the first one, so that it justifies the epoch: two thirds of the
+    weight and a moment for the others. Without two thirds it is sealed when patience has run out, later each time:
+    the log grows on, slowly and unfinal, and the state sees who is missing. When all is final, only heartbeats follow.
     """
 
     def __init__(
@@ -49,66 +51,89 @@ class Sequencer:
         self._gathering = gathering
         self._witnesses = witnesses
         self._network = network
-        self._policy = network.policy()
         self._wall_clock = wall_clock
         self._clock = clock
         self._heartbeat = heartbeat
         self._patience = FIRST_PATIENCE
-        self._sealed_size = 0
         self._sealed_at = clock()
-        self._final_size = 0
+        self._aimed_at = clock()
+        self._aimed_size = 0
+        self._not_before = self._aimed_at
+        self._enough_at: float | None = None
+        self._voted: set[str] = set()
 
     def run(self, stop: Event) -> None:
         """Works until `stop` is set; call `wake` of the gathering after setting it."""
         self._sealing.refuse_lost_history(self._witnesses)
         self._sealing.begin(now=int(self._wall_clock()))
-        self._go_on_from_the_database()
+        standing = self._look()
         while not stop.is_set():
-            if self._may_seal():
-                self._seal()
-            for cosigning in self._gathering.step(self._pause()):
-                self._record(cosigning)
+            if self._may_seal(standing):
+                standing = self._seal(standing)
+            if cosignings := self._gathering.step(self._pause(standing)):
+                self._record(cosignings, standing)
 
-    def _go_on_from_the_database(self) -> None:
-        """Whatever a stop has left: the latest block is asked for again, also if it is final already."""
-        self._final_size = final_size()
-        if latest := open_store().latest_seal():
-            self._aim(latest)
+    def _look(self) -> Standing:
+        """Where things stand; the latest boundary is asked for, also again after a stop."""
+        standing = self._sealing.standing()
+        boundary = standing.boundary
+        if boundary and boundary.size != self._aimed_size:
+            self._aimed_at, self._aimed_size, self._enough_at = self._clock(), boundary.size, None
+            self._gathering.aim(boundary.note, boundary.size)
+            kept = Cosignature.objects.filter(size=boundary.size, kind=COSIGN_ED25519)
+            self._voted = {*standing.voted, *kept.values_list("validator", flat=True)}
+            self._weigh(standing)
+        return standing
 
-    def _may_seal(self) -> bool:
-        return self._sealed_size <= self._final_size or self._age() >= self._patience
+    def _may_seal(self, standing: Standing) -> bool:
+        """Whether the next block would not come too early."""
+        now = self._clock()
+        if not standing.ends_epoch:
+            return now >= self._not_before
+        if self._enough_at is not None and (now >= self._enough_at + STRAGGLERS or self._has_all(standing)):
+            return True
+        return now >= self._aimed_at + self._patience
 
-    def _seal(self) -> None:
-        seal = self._sealing.seal_block(now=int(self._wall_clock()), heartbeat=self._age() >= self._heartbeat)
-        if seal:
-            is_held_up = self._sealed_size > self._final_size
+    def _seal(self, standing: Standing) -> Standing:
+        is_due = standing.is_pending or self._age() >= self._heartbeat
+        if not self._sealing.seal_block(now=int(self._wall_clock()), even_empty=is_due):
+            return standing
+        self._sealed_at = self._clock()
+        after = self._look()
+        if standing.ends_epoch:
+            # Nothing can be justified in the first two epochs.
+            is_held_up = after.justified <= standing.justified and standing.epoch > 1
+            if is_held_up:
+                self._not_before = self._aimed_at + self._patience  # Votes may be there that do not count.
             self._patience = min(LAST_PATIENCE, 2 * self._patience) if is_held_up else FIRST_PATIENCE
-            self._aim(seal)
+        return after
 
-    def _aim(self, seal: Seal) -> None:
-        self._sealed_size, self._sealed_at = seal.size, self._clock()
-        self._gathering.aim(seal.note, seal.size)
+    def _record(self, cosignings: Sequence[Cosigning], standing: Standing) -> None:
+        cosignatures_record(cosignings, self._network)
+        self._voted.update(cosigning.witness for cosigning in cosignings if cosigning.size == self._aimed_size)
+        self._weigh(standing)
 
-    def _record(self, cosigning: Cosigning) -> None:
-        became_final = cosignatures_record(
-            size=cosigning.size,
-            validator=cosigning.witness,
-            signatures=cosigning.signatures,
-            network=self._network,
-            policy=self._policy,
-        )
-        if became_final:
-            self._final_size = max(self._final_size, cosigning.size)
-            logger.info("final up to tree size %d", cosigning.size)
+    def _weigh(self, standing: Standing) -> None:
+        weight = sum(standing.weights.get(name, 0) for name in self._voted)
+        if self._enough_at is None and is_supermajority(weight, sum(standing.weights.values())):
+            self._enough_at = self._clock()
+
+    def _has_all(self, standing: Standing) -> bool:
+        return self._voted >= standing.weights.keys()
 
     def _age(self) -> float:
         """Seconds since the latest block."""
         return self._clock() - self._sealed_at
 
-    def _pause(self) -> float:
-        if self._may_seal():
-            return POLL
-        return min(POLL, max(0.0, self._patience - self._age()))
+    def _pause(self, standing: Standing) -> float:
+        """Seconds until something has to be done, unless something comes in."""
+        now = self._clock()
+        if self._may_seal(standing):
+            return 0.0 if standing.is_pending else POLL
+        ends = [self._aimed_at + self._patience if standing.ends_epoch else self._not_before, now + POLL]
+        if standing.ends_epoch and self._enough_at is not None:
+            ends.append(self._enough_at + STRAGGLERS)
+        return max(0.0, min(ends) - now)
 
 
 @contextmanager

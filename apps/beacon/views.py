@@ -9,18 +9,19 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.gzip import gzip_page
 
-from apps.beacon import selectors, sequencer, services
+from apps.beacon import receipts, registry, selectors, sequencer, services
 from apps.beacon.errors import Refusal, not_found
 from apps.beacon.finality import COMPACT_KINDS, COSIGNER_KINDS
 from apps.beacon.http import answer, read, refuse
-from apps.beacon.network import network_file
+from apps.beacon.network import log_signer, network_file
 from apps.network import beacon_api as api
 from apps.network.errors import NetworkFileInvalid
 from audit_chain.encoding import from_decimal, from_hex
 from audit_chain.errors import Malformed, MalformedTile
 from audit_chain.log.tiles import parse_tile_path
+from audit_chain.proof.receipt import MEDIA_TYPE as RECEIPT_TYPE
 
-DEFAULT_PAGE = 50  # blocks
+DEFAULT_PAGE = 50  # blocks or epochs
 IMMUTABLE = "public, max-age=31536000, immutable"
 MOMENTARY = "public, max-age=1"
 
@@ -81,16 +82,73 @@ def proof(request: HttpRequest, *, index: int) -> HttpResponse:
     return answer(selectors.entry_proof(index, network_file(), kinds=_cosigner_kinds(request)))
 
 
+def entry_receipt(request: HttpRequest, *, index: int) -> HttpResponse:
+    try:
+        signer = log_signer()
+    except NetworkFileInvalid:
+        return refuse(503, "no_key", "this node does not hold the key of the log, and makes no receipts")
+    response = HttpResponse(receipts.entry_receipt(index, network_file(), signer), content_type=RECEIPT_TYPE)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def finality(request: HttpRequest, *, size: int | None = None) -> HttpResponse:
+    return answer(selectors.finality_proof(size, network_file(), kinds=_cosigner_kinds(request)))
+
+
+def epochs(request: HttpRequest) -> HttpResponse:
+    before, limit = _number(request, "before"), _number(request, "limit")
+    page = registry.epochs(network_file(), before=before, limit=DEFAULT_PAGE if limit is None else limit)
+    return answer(page)
+
+
+def epoch(request: HttpRequest, *, number: int) -> HttpResponse:
+    return answer(registry.epoch(number, network_file()))
+
+
 def validators(request: HttpRequest) -> HttpResponse:
-    return answer(selectors.validators(network_file()))
+    return answer(registry.validators(network_file()))
+
+
+def committee(request: HttpRequest, *, name: str) -> HttpResponse:
+    return answer(registry.committee(name))
+
+
+def motions(request: HttpRequest) -> HttpResponse:
+    return answer(registry.motions())
+
+
+def offences(request: HttpRequest) -> HttpResponse:
+    return answer(registry.offences())
+
+
+def ballot_submit(request: HttpRequest) -> HttpResponse:
+    return _receipt(services.ballot_submit(read(request, api.BallotSubmission)))
+
+
+def rotation_submit(request: HttpRequest) -> HttpResponse:
+    return _receipt(services.rotation_submit(read(request, api.RotationSubmission)))
+
+
+def slashing_submit(request: HttpRequest) -> HttpResponse:
+    return _receipt(services.slashing_submit(read(request, api.SlashingSubmission)))
+
+
+def state_proof(request: HttpRequest) -> HttpResponse:
+    """A POST, for names of the state hold digests that somebody asks about."""
+    return answer(registry.state_proof(read(request, api.StateQuestion), network_file()))
+
+
+def state_sections(request: HttpRequest) -> HttpResponse:
+    return answer(registry.state_sections(_number(request, "size")))
 
 
 def members(request: HttpRequest) -> HttpResponse:
-    return answer(selectors.members())
+    return answer(registry.members())
 
 
 def member(request: HttpRequest, *, name: str) -> HttpResponse:
-    return answer(selectors.member(name))
+    return answer(registry.member(name))
 
 
 def member_register(request: HttpRequest) -> HttpResponse:
@@ -99,11 +157,11 @@ def member_register(request: HttpRequest) -> HttpResponse:
 
 
 def pools(request: HttpRequest) -> HttpResponse:
-    return answer(selectors.pools())
+    return answer(registry.pools())
 
 
 def pool(request: HttpRequest, *, name: str) -> HttpResponse:
-    return answer(selectors.pool(name))
+    return answer(registry.pool(name))
 
 
 def pool_register(request: HttpRequest) -> HttpResponse:
@@ -112,7 +170,7 @@ def pool_register(request: HttpRequest) -> HttpResponse:
 
 
 def crosslink(request: HttpRequest, *, name: str) -> HttpResponse:
-    return answer(selectors.crosslink(name))
+    return answer(registry.crosslink(name))
 
 
 def crosslink_submit(request: HttpRequest) -> HttpResponse:
@@ -132,7 +190,7 @@ def evidence_lookup(request: HttpRequest) -> HttpResponse:
         digest = b""
     if len(digest) != 32:
         raise Refusal(422, "malformed_digest", "expected 64 lower-case hex digits", where="sha256")
-    return answer(selectors.deposits(digest))
+    return answer(registry.deposits(digest, network_file()))
 
 
 def nothing_here(request: HttpRequest) -> HttpResponse:

@@ -13,9 +13,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class CrosslinkSubmission:
-    """`checkpoint` is the pool's signed and cosigned note, `parent` what it follows: the pool's current crosslink."""
+    """`checkpoint` is the pool's signed and cosigned note, `parent` what it follows: the pool's current crosslink.
+
+    `epoch` is that of the committee whose cosignatures it has.
+    """
 
     pool: str
+    epoch: int
     parent: Head
     checkpoint: str
 
@@ -44,6 +48,36 @@ class PoolSubmission:
 
 
 @dataclass(frozen=True, slots=True)
+class BallotSubmission:
+    """A ballot's note, signed with a validator's governance key."""
+
+    ballot: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSubmission:
+    """A rotation's note, signed with a validator's governance key."""
+
+    rotation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlashingSubmission:
+    """The text of an evidence file, and the member or validator who is credited with it."""
+
+    proof: str
+    reporter: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateQuestion:
+    """A name of the state map, as of the sealed tree of `size`; None asks for the latest final boundary."""
+
+    name: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """`index` in the beacon's log; None while the submission waits for the sequencer."""
 
@@ -62,9 +96,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class PoolCrosslink:
-    """A pool's current crosslink; before the first, size 0, the empty root and no index."""
+    """A pool's current crosslink; before the first, size 0, the empty root, no index and no epoch."""
 
     pool: str
+    epoch: int | None
     index: int | None
     size: int
     root: bytes
@@ -78,6 +113,7 @@ class PoolState:
     name: str
     member: str
     key: str
+    suspended: bool
     registered: Placement
     crosslink: PoolCrosslink
 
@@ -86,6 +122,7 @@ class PoolState:
 class MemberState:
     name: str
     key: str
+    suspended: bool
     registered: Placement
 
 
@@ -112,21 +149,79 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class EntryProof:
-    """An entry's canonical text, and its tlog-proof against the latest final checkpoint."""
+    """An entry's canonical text, its tlog-proof against the first finalized checkpoint over it, and why that is final.
+
+    `finality` is a sealed state of a later boundary, as canonical JSON.
+    """
 
     entry: str
     proof: str
+    finality: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalityProof:
+    """A finalized checkpoint's note with its cosignatures, and the sealed state of the boundary that finalizes it."""
+
+    epoch: int
+    size: int
+    checkpoint: str
+    finality: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateAnswer:
+    """A value of the state map (None where it has no such name) with its proof.
+
+    `sealed` is the sealed state, as canonical JSON, that holds value and proof: the boundary's note with its
+    cosignatures, and `casper` and `network` besides.
+    """
+
+    size: int
+    value: str | None
+    proof: str
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the state map's names, and the root of its part of the tree."""
+
+    name: str
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    size: int
+    root: bytes
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """Who has to cosign a pool's checkpoint for a crosslink of this epoch."""
+
+    epoch: int
+    validators: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BlockSummary:
-    """Entries `first` up to `size`, the last of them the seal; `root` is that of the tree of `size`."""
+    """Entries `first` up to `size`, the last of them the seal; `root` is that of the tree of `size`.
+
+    `entries` counts those that somebody handed in: neither votes nor the seal. Only an epoch's first block has
+    cosigners.
+    """
 
     number: int
+    epoch: int
     time: str
     first: int
     size: int
     root: bytes
+    entries: int
+    crosslinks: int
     final: bool
     cosigners: tuple[str, ...]
 
@@ -153,6 +248,97 @@ class BlockPage:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochSummary:
+    """An epoch: its boundary (the tree that its first block ends with), and what came of the votes for it.
+
+    `voted` and `total` are weights in balance units, a billion to one unit of weight. `finalized` is said of what a
+    later finalized boundary covers, too.
+    """
+
+    epoch: int
+    first_slot: int
+    size: int
+    root: bytes
+    time: str
+    justified: bool
+    finalized: bool
+    voted: int
+    total: int
+    voters: tuple[str, ...]
+    entries: int
+    crosslinks: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPage:
+    """Newest first; ask again with `before` for the next page, unless it is None."""
+
+    epochs: tuple[EpochSummary, ...]
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCommittee:
+    """`validators` is None where the epoch lies too far back for the state to know."""
+
+    pool: str
+    validators: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    epoch: EpochSummary
+    committees: tuple[PoolCommittee, ...]
+    blocks: tuple[BlockSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """A lie that was proven; `offender` is a validator, a pool, or the origin of a beacon's log."""
+
+    kind: str
+    offender: str
+    reporter: str | None
+    entry: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Offences:
+    offences: tuple[Offence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A motion as canonical JSON, who said yes to it, and the entries that brought it up and carried it."""
+
+    digest: bytes
+    action: str
+    motion: str
+    expires: int
+    voters: tuple[str, ...]
+    moved: Placement
+    carried: Placement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Motions:
+    """The latest first; ballots count by weight, in balance units, and two thirds of `total` carry a motion."""
+
+    epoch: int
+    total: int
+    motions: tuple[Motion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValidity:
+    """A validator's keys, and from when until when they speak for it."""
+
+    keys: tuple[str, ...]
+    not_before: str
+    not_after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cosigned:
     """The greatest tree that a validator has cosigned, as far as this beacon saw."""
 
@@ -163,19 +349,40 @@ class Cosigned:
 
 @dataclass(frozen=True, slots=True)
 class ValidatorState:
+    """A validator, as the state has it; `url` is None for one that the network file does not know.
+
+    `balance` and `weight` (its effective balance) are in balance units. `status` is pending, active, exiting, exited or
+    slashed. `votes` of the last `epochs` ended epochs in which it was active are in the log.
+    """
+
     name: str
-    url: str
+    index: int
+    url: str | None
     keys: tuple[str, ...]
+    key_sets: tuple[KeyValidity, ...]
+    governance: str
+    balance: int
     weight: int
+    status: str
+    votes: int
+    epochs: int
+    last_epoch: int | None
     cosigned: Cosigned | None
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """`size` is that of the latest sealed tree, `final_size` that of the latest final one."""
+    """`size` is that of the latest sealed tree, `final_size` that of the latest final one.
+
+    `waiting` counts the entries between them that somebody handed in; of votes and seals there are always some.
+    """
 
     size: int
     final_size: int
+    waiting: int
+    epoch: int
+    justified_epoch: int
+    finalized_epoch: int
     validators: tuple[ValidatorState, ...]
 
 
@@ -191,7 +398,13 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Deposits:
+    """Deposits of a file, and the sealed state of the latest final boundary, as canonical JSON.
+
+    It has the deposits, or proves that there were none then; None before the first boundary is final.
+    """
+
     deposits: tuple[Deposit, ...]
+    sealed: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +431,7 @@ class ParentRefusal:
 
 @dataclass(frozen=True, slots=True)
 class FinalityRefusal:
-    """No final checkpoint covers the entry yet; the latest one has `final_size` entries."""
+    """No finalized checkpoint covers the entry yet; the latest one has `final_size` entries."""
 
     error: Problem
     final_size: int

@@ -32,11 +32,10 @@ class BeaconClient:
 
     # The port of the pools.
 
-    def submit_crosslink(self, *, pool: str, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
+    def submit_crosslink(self, *, pool: str, epoch: int, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
         head = api.Head(root=parent.root, size=parent.size)
-        answer = self._post(
-            "/crosslinks", api.CrosslinkSubmission(pool=pool, parent=head, checkpoint=checkpoint.decode())
-        )
+        submission = api.CrosslinkSubmission(pool=pool, epoch=epoch, parent=head, checkpoint=checkpoint.decode())
+        answer = self._post("/crosslinks", submission)
         if answer.status == 409:
             current = _read(api.ParentRefusal, answer).current
             return WrongParent(TreeHead(size=current.size, root=current.root))
@@ -54,7 +53,7 @@ class BeaconClient:
         if answer.status == 409:
             return None
         proven = _expect(api.EntryProof, answer)
-        return ProvenEntry(entry=proven.entry.encode(), proof=proven.proof.encode())
+        return ProvenEntry(entry=proven.entry.encode(), proof=proven.proof.encode(), finality=proven.finality.encode())
 
     def registration(self, pool: str) -> ProvenEntry | None:
         answer = self._get(f"/pools/{_segment(pool)}")
@@ -77,8 +76,35 @@ class BeaconClient:
 
     def deposits(self, sha256: str) -> tuple[api.Deposit, ...]:
         """All deposits of the file with this digest (lowercase hex), the earliest first."""
-        answer = self._post("/evidence/lookup", api.EvidenceQuestion(sha256=sha256))
-        return _expect(api.Deposits, answer).deposits
+        return self.lookup(sha256).deposits
+
+    def lookup(self, sha256: str) -> api.Deposits:
+        """The same with the sealed state that proves what was final, also that there was nothing."""
+        return _expect(api.Deposits, self._post("/evidence/lookup", api.EvidenceQuestion(sha256=sha256)))
+
+    # Validators: what they decide, and what they are caught at.
+
+    def submit_ballot(self, ballot: bytes) -> api.Receipt:
+        """Hands in the note of a ballot."""
+        return _receipt(self._post("/ballots", api.BallotSubmission(ballot=ballot.decode())))
+
+    def submit_rotation(self, rotation: bytes) -> api.Receipt:
+        """Hands in the note of a rotation of keys."""
+        return _receipt(self._post("/rotations", api.RotationSubmission(rotation=rotation.decode())))
+
+    def submit_slashing(self, proof: str, *, reporter: str | None = None) -> api.Receipt:
+        """Hands in an evidence file; `reporter` is the member or validator who is credited."""
+        return _receipt(self._post("/slashings", api.SlashingSubmission(proof=proof, reporter=reporter)))
+
+    def motions(self) -> api.Motions:
+        return _expect(api.Motions, self._get("/motions"))
+
+    def offences(self) -> tuple[api.Offence, ...]:
+        return _expect(api.Offences, self._get("/offences")).offences
+
+    def committee(self, pool: str) -> api.Committee:
+        """Whom the pool asks now."""
+        return _expect(api.Committee, self._get(f"/committees/{_segment(pool)}"))
 
     # What explorers and supervisors look at.
 
@@ -88,6 +114,24 @@ class BeaconClient:
 
     def block(self, number: int) -> api.Block:
         return _expect(api.Block, self._get(f"/blocks/{number}"))
+
+    def epochs(self, *, before: int | None = None, limit: int = 50) -> api.EpochPage:
+        params = {"limit": limit} | ({} if before is None else {"before": before})
+        return _expect(api.EpochPage, self._get("/epochs", params))
+
+    def epoch(self, number: int) -> api.Epoch:
+        return _expect(api.Epoch, self._get(f"/epochs/{number}"))
+
+    def finality(self, size: int | None = None) -> api.FinalityProof:
+        """That the checkpoint of this size is final, or the latest that is."""
+        return _expect(api.FinalityProof, self._get("/finality" if size is None else f"/finality/{size}"))
+
+    def state_proof(self, name: str, *, size: int | None = None) -> api.StateAnswer:
+        """What the state says of a name, as of a sealed tree or of the latest final boundary."""
+        return _expect(api.StateAnswer, self._post("/state/proof", api.StateQuestion(name=name, size=size)))
+
+    def state_sections(self, size: int | None = None) -> api.Sections:
+        return _expect(api.Sections, self._get("/state/sections", None if size is None else {"size": size}))
 
     def entry(self, index: int) -> api.Entry:
         return _expect(api.Entry, self._get(f"/entries/{index}"))

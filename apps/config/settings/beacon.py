@@ -18,3 +18,6 @@ DATABASES = {"default": env.db_url("BEACON_DATABASE_URL", default="postgresql://
 
 # A checkpoint with its cosignatures and proof stays far below this.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+
+# The state's older versions, by epochs: what can still be asked for by size. All since the latest final one are kept.
+BEACON_KEPT_EPOCHS = env.int("BEACON_KEPT_EPOCHS", default=256)

@@ -4,9 +4,11 @@ import signal
 import threading
 
 import psycopg
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from apps.beacon.finality import cosigner_name
 from apps.beacon.log import open_store
 from apps.beacon.network import log_signer, network_file
 from apps.beacon.ordering import EmbeddedOrdering, SubmissionWatch
@@ -24,7 +26,7 @@ LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.Inte
 
 
 class Command(BaseCommand):
-    help = "Seals the beacon's blocks and gathers cosignatures on them. A second one stands by until the first is gone."
+    help = "Seals the beacon's blocks and gathers the validators' votes. A second one stands by for the first."
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--heartbeat", type=float, default=HEARTBEAT, help="seconds between empty blocks")
@@ -34,15 +36,16 @@ class Command(BaseCommand):
             network, signer = network_file(), log_signer()
         except NetworkFileInvalid as problem:
             raise CommandError(str(problem)) from None
-        witnesses = [WitnessClient.of(node) for node in network.validators]
-        gathering = Gathering(witnesses, _consistency_prover(signer))
+        validators = [WitnessClient.of(node) for node in network.validators]
+        others = [WitnessClient(cosigner_name(node.name), node.url, (node.key,)) for node in network.witnesses]
+        gathering = Gathering([*validators, *others], _consistency_prover(signer))
         stop = _stop_on_signals(gathering)
         watch = SubmissionWatch(gathering.wake)
         watch.start()
         try:
             while not stop.is_set():
-                sealing = Sealing(signer, EmbeddedOrdering(), network.genesis_entry())
-                self._work(Sequencer(sealing, gathering, witnesses, network, heartbeat=heartbeat), stop)
+                sealing = Sealing(signer, EmbeddedOrdering(), network, kept_epochs=settings.BEACON_KEPT_EPOCHS)
+                self._work(Sequencer(sealing, gathering, validators, network, heartbeat=heartbeat), stop)
         except AuditChainError as problem:
             raise CommandError(f"{type(problem).__name__}: {problem}") from None
         finally:
