@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from apps.network.errors import Unreachable
-from apps.network.network_file import ValidatorNode, WitnessNode
+from apps.network.network_file import ValidatorNode
 from apps.network.transport import Transport
 from audit_chain.encoding import from_decimal
 from audit_chain.errors import AuditChainError
@@ -50,7 +50,7 @@ class WitnessClient:
         self._transport = Transport(url, answer_seconds=answer_seconds, connect_seconds=min(2.0, answer_seconds))
 
     @classmethod
-    def of(cls, node: ValidatorNode | WitnessNode, *, answer_seconds: float = 5.0) -> "WitnessClient":
+    def of(cls, node: ValidatorNode, *, answer_seconds: float = 5.0) -> "WitnessClient":
         return cls(node.name, node.url, node.all_keys, answer_seconds=answer_seconds)
 
     def add_checkpoint(self, request: AddCheckpointRequest) -> WitnessAnswer:
