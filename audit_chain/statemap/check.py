@@ -14,7 +14,7 @@ from audit_chain.statemap.pages import InnerPage, Leaf, LeafPage, Page, decode, 
 from audit_chain.statemap.store import MAX_VERSION, StateStore, StateVersion, ValueRow
 from audit_chain.statemap.tree import NOTHING, PageTree, Top
 
-BATCH: Final = 50_000
+BATCH: Final = 200_000
 """Values that are applied at a time."""
 
 Visit = Callable[[str, int, bytes | None], None]

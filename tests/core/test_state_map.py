@@ -1,5 +1,6 @@
 """The state map: its root follows from what it holds, and its proofs show what is there and what is not."""
 
+import re
 from contextlib import suppress
 from hashlib import sha256
 from math import log2
@@ -452,3 +453,25 @@ def test_a_page_with_false_counts_is_noticed() -> None:
     store._pages[""] = (number, data[:start] + (1_999).to_bytes(4, "big") + data[start + 4 :], older)
     with pytest.raises(CorruptState, match="1999 leaves"):
         StateMap(store).prove("record/7")
+
+
+# The page
+
+
+def test_the_page_on_the_state_map_shows_one() -> None:
+    listing, present, absent = re.findall(r"^```\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    names, sections, root = listing.split("\n\n")
+    state = StateMap(MemoryStateStore())
+    for line in names.splitlines():
+        name, value, key = line.split()
+        assert state_key(name).hex()[:8] + "…" == key
+        state.put(name, value.encode())
+    state.commit(0)
+    assert [line.split() for line in sections.splitlines()] == [
+        [section, shown.hex()[:8] + "…"] for section, shown in state.subroots().items()
+    ]
+    assert root.split() == ["root", state.root().hex()]
+    assert (present.encode(), absent.encode()) == (
+        state.prove("lien/7").render(),
+        state.prove("evidence/none").render(),
+    )

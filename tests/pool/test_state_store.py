@@ -291,6 +291,11 @@ def test_a_changed_missing_or_foreign_row_is_found(tables_of: tuple[StateStore, 
     assert findings(store) == []
 
 
+def touched(store: StateStore, name: str) -> bool:
+    """Whether the name was changed in the second or third version."""
+    return any(row[0] == name for row in store.value_rows(0, 20))
+
+
 def test_a_row_of_a_version_that_was_never_committed_is_found(tables_of: tuple[StateStore, Execute]) -> None:
     store, execute = tables_of
     history(store)
@@ -299,6 +304,12 @@ def test_a_row_of_a_version_that_was_never_committed_is_found(tables_of: tuple[S
         execute("INSERT INTO state_value (section, name, version, data) VALUES (%s, %s, %s, %s)", row)
         assert any(f"state_value q/1 of version {version}: belongs to no version" in one for one in findings(store))
         execute("DELETE FROM state_value WHERE version = %s", [version])
+    unchanged = next(name for name, _, _ in store.value_rows(-1, 0) if not touched(store, name))
+    again: list[object] = [unchanged[0], unchanged, 20, StateMap(store, version=20).get(unchanged)]
+    execute("INSERT INTO state_value (section, name, version, data) VALUES (%s, %s, %s, %s)", again)
+    assert any("changes nothing" in one for one in findings(store))
+    execute("DELETE FROM state_value WHERE name = %s AND version = %s", [unchanged, 20])
+    assert findings(store) == []
     execute("INSERT INTO state_value (section, name, version, data) VALUES ('ä', 'ä', 10, %s)", [b""])
     assert any("has no name" in one for one in findings(store))
     execute("DELETE FROM state_value WHERE section = %s", ["ä"])
