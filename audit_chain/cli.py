@@ -29,6 +29,7 @@ from audit_chain.proof.verdict import (
     EvidenceFinding,
     Outcome,
     RecordFinding,
+    StateFinding,
     Verdict,
     stated_time_in_words,
     time_in_words,
@@ -181,6 +182,8 @@ def _words(verdict: Verdict) -> Iterator[str]:
         yield from _record_words(verdict.finding)
     elif isinstance(verdict.finding, EvidenceFinding):
         yield from _evidence_words(verdict.finding)
+    elif isinstance(verdict.finding, StateFinding):
+        yield from _state_words(verdict.finding)
     if verdict.finding:
         yield from ("", "What this does not show")
         yield from (f"  - {line}" for line in verdict.finding.not_shown)
@@ -212,6 +215,16 @@ def _evidence_words(finding: EvidenceFinding) -> Iterator[str]:
     yield from ("", "When, and who attests it")
     yield f"  the beacon states: {stated_time_in_words(finding.stated_time)}"
     yield from _attested("final on the beacon", finding.existed_by, finding.finalized)
+
+
+def _state_words(finding: StateFinding) -> Iterator[str]:
+    yield from ("", "What the state says")
+    for name, value in finding.values.items():
+        said = "nothing: it has no such name" if value is None else canonical.encode(value).decode()
+        yield _printable(f"  {name}  {said}")
+    yield from ("", "When, and who attests it")
+    yield f"  the beacon states: {stated_time_in_words(finding.stated_time)}"
+    yield from _attested("final on the beacon", finding.final_by, finding.finalized)
 
 
 def _offence_words(finding: OffenceFinding) -> Iterator[str]:

@@ -36,8 +36,11 @@ from audit_chain.log.sealed_log import SealedLog
 from audit_chain.log.store import MemoryLogStore, Seal
 from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.proof import builder
+from audit_chain.proof.builder import LatestParts
 from audit_chain.records.entry import RecordEntry
+from audit_chain.records.entry import SealEntry as PoolSealEntry
 from audit_chain.records.fields import Value
+from audit_chain.records.status import RecordStatus, record_name
 from audit_chain.records.tree import RECORD_KEY_SIZE, RecordCommitment, RecordKey, commit
 from audit_chain.statemap.map import StateMap
 from audit_chain.statemap.store import MemoryStateStore
@@ -128,11 +131,13 @@ class ProvenEntry(NamedTuple):
 
 @dataclass
 class ExamplePool:
-    """One pool: its log, and the records committed so far."""
+    """One pool: its log, its state map, and the records committed so far."""
 
     name: str
     signer: NoteSigner
     store: MemoryLogStore = field(default_factory=MemoryLogStore)
+    states: MemoryStateStore = field(default_factory=MemoryStateStore)
+    statuses: dict[str, RecordStatus] = field(default_factory=dict)
     commitments: dict[int, RecordCommitment] = field(default_factory=dict)
 
     @property
@@ -144,11 +149,35 @@ class ExamplePool:
         commitment = commit(fields, key)
         index = self.log.append([RecordEntry(record, commitment.root, commitment.size).encode()])
         self.commitments[index] = commitment
+        self.statuses[record] = RecordStatus(index)
         return index
 
     def seal(self, time: int) -> Note:
-        """The checkpoint, signed by the pool alone."""
-        return Note.parse(_sealed(self.log.seal(to_time(time))).note)
+        """The checkpoint, signed by the pool alone; its seal commits to every record's status."""
+        state = StateMap(self.states)
+        for record, status in self.statuses.items():
+            state.put(record_name(record), status.encode())
+
+        def make_entry(previous: int | None, _index: int) -> bytes:
+            return PoolSealEntry(previous, state.root(), to_time(time)).encode()
+
+        seal = _sealed(self.log.seal(to_time(time), heartbeat=True, make_entry=make_entry))
+        state.commit(seal.size)
+        return Note.parse(seal.note)
+
+    def latest(self, record: str = RECORD_ID, *, size: int | None = None) -> LatestParts:
+        """What the state of the latest sealed tree, or that of the given size, says of the record."""
+        state = StateMap(self.states, version=size)
+        size = state.version
+        value = state.get(record_name(record))
+        if size is None or value is None:
+            raise NotInLog("no such record is sealed", got=record)
+        return LatestParts(
+            seal=self.entry(size - 1),
+            path=self.log.inclusion_proof(size - 1, size),
+            value=value,
+            proof=state.prove(record_name(record)).render(),
+        )
 
     def entry(self, index: int) -> bytes:
         return self.store.read_entries(index, index + 1)[0]
@@ -333,7 +362,7 @@ class ExampleRecord:
     crosslink: ProvenEntry
     registration: ProvenEntry
 
-    def bundle(self, *names: str) -> bytes:
+    def bundle(self, *names: str, latest: LatestParts | None = None) -> bytes:
         """The bundle that discloses these fields."""
         return builder.record_bundle(
             commitment=self.commitment,
@@ -343,6 +372,7 @@ class ExampleRecord:
             path=self.path,
             crosslink=self.crosslink,
             registration=self.registration,
+            latest=latest,
         )
 
 

@@ -202,7 +202,7 @@ class TrustPolicy:
         Raises InvalidSignature where a listed witness's line does not verify, and QuorumNotReached.
         """
         cosignatures = self.read_cosignatures(note)
-        self._require_quorum(cosignatures)
+        self.require_quorum(cosignatures)
         return cosignatures.counted
 
     def read_cosignatures(self, note: Note) -> Cosignatures:
@@ -231,7 +231,8 @@ class TrustPolicy:
                 witnessing.add(group.name)
         return witnessing
 
-    def _require_quorum(self, cosignatures: Cosignatures) -> None:
+    def require_quorum(self, cosignatures: Cosignatures) -> None:
+        """Nothing, where those that count are a quorum; QuorumNotReached else."""
         names = {one.witness for one in cosignatures.counted}
         if self.satisfied_by(names):
             return

@@ -1,12 +1,15 @@
-"""Proof bundle: all that a stranger needs, besides a trust policy, to check a record or a deposit. Canonical JSON.
+"""Proof bundle: all that a stranger needs, besides a trust policy, to check a record, a deposit or a state's answer.
 
-    {"checksum":"1f4c…","crosslink":P,"disclosures":["WyJBUUVC…"],"pool":P,
-     "record":{"paths":[{"hashes":["…"],"index":3}],"size":24},"registration":P,"type":"tallystick-record-proof","v":1}
+    {"checksum":"1f4c…","crosslink":F,"disclosures":["WyJBUUVC…"],"latest":null,"pool":P,
+     "record":{"paths":[{"hashes":["…"],"index":3}],"size":24},"registration":F,"type":"tallystick-record-proof","v":1}
 
-    {"checksum":"9b0e…","evidence":P,"registration":P,"seal":P,"type":"tallystick-evidence-proof","v":1}
+    {"checksum":"9b0e…","evidence":F,"registration":F,"seal":F,"type":"tallystick-evidence-proof","v":1}
 
-where each P is one log entry and its tlog-proof: {"entry":"{\\"previous\\":…}","proof":"c2sp.org/tlog-proof@v1\\n…"}.
-See docs/spec/proof-bundle.md.
+    {"checksum":"77a1…","finality":S,"state":S,"type":"tallystick-state-proof","v":1}
+
+Canonical JSON. P is one log entry and its tlog-proof: {"entry":"{\\"previous\\":…}","proof":"c2sp.org/tlog-proof…"}.
+F is an entry of the beacon with one member more, `finality`: the sealed state S that shows the proof's checkpoint to be
+final. See docs/spec/proof-bundle.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,16 +20,21 @@ from typing import Final, Generic, Self, TypeVar
 
 from audit_chain import canonical
 from audit_chain.beacon.entries import Crosslink, Evidence, Member, Pool, Seal, parse_entry
+from audit_chain.beacon.sealed_state import MAX_PATH, SealedState
 from audit_chain.canonical import JSON
+from audit_chain.encoding import from_base64, to_base64
 from audit_chain.errors import InvalidChecksum, Malformed, MalformedBundle
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.note import Note
 from audit_chain.log.tlog_proof import TlogProof
-from audit_chain.merkle.hashing import leaf_hash
+from audit_chain.merkle.hashing import HASH_SIZE, leaf_hash
+from audit_chain.merkle.proof import verify_inclusion
 from audit_chain.records import disclosure
-from audit_chain.records.entry import RecordEntry
+from audit_chain.records.entry import RecordEntry, SealEntry
 from audit_chain.records.opening import Path, RecordOpening
+from audit_chain.records.status import RecordStatus, record_name
 from audit_chain.shapes import Shape
+from audit_chain.statemap.proof import StateProof
 
 VERSION: Final = 1
 MAX_BUNDLE_SIZE: Final = 16 * 2**20
@@ -38,6 +46,7 @@ E = TypeVar("E")
 class Kind(StrEnum):
     RECORD = "tallystick-record-proof"
     EVIDENCE = "tallystick-evidence-proof"
+    STATE = "tallystick-state-proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +83,83 @@ class Proven(Generic[E]):
 
 
 @dataclass(frozen=True, slots=True)
+class FinalEntry(Proven[E]):
+    """An entry of the beacon whose proof leads to a final checkpoint; `finality` is what shows that."""
+
+    finality: SealedState
+
+    def to_json(self) -> JSON:
+        return {
+            "entry": self.data.decode(),
+            "finality": self.finality.to_json(),
+            "proof": self.proof.render().decode(),
+        }
+
+    @classmethod
+    def read_final(cls, entry: bytes, proof: bytes, finality: JSON, parse: Callable[[bytes], E]) -> Self:
+        """As `read`, with the sealed state of a JSON value."""
+        plain = Proven.read(entry, proof, parse)
+        return cls(plain.entry, plain.data, plain.proof, SealedState.from_json(finality))
+
+
+@dataclass(frozen=True, slots=True)
+class LatestState:
+    """What the pool's own state map says of the record, under the seal that ends a tree of the pool's log.
+
+    `crosslink` carries that tree's checkpoint, where it is a later one than the record's own proof leads to.
+    """
+
+    seal: SealEntry
+    path: tuple[bytes, ...]
+    status: RecordStatus
+    proof: StateProof
+    crosslink: FinalEntry[Crosslink] | None
+
+    def verify(self, record: str, checkpoint: LogCheckpoint) -> None:
+        """Nothing, where the pool's tree ends with the seal and that state says so of the record; Invalid else."""
+        verify_inclusion(
+            leaf_hash=leaf_hash(self.seal.encode()),
+            index=checkpoint.size - 1,
+            size=checkpoint.size,
+            proof=self.path,
+            root=checkpoint.root,
+        )
+        self.proof.verify(record_name(record), self.status.encode(), self.seal.state)
+
+    def to_json(self) -> JSON:
+        return {
+            "crosslink": None if self.crosslink is None else self.crosslink.to_json(),
+            "path": [to_base64(value) for value in self.path],
+            "proof": self.proof.render().decode(),
+            "seal": self.seal.encode().decode(),
+            "value": self.status.encode().decode(),
+        }
+
+    @classmethod
+    def from_json(cls, value: JSON) -> Self:
+        members = ("crosslink", "path", "proof", "seal", "value")
+        shape = Shape(value, what="latest", members=members, error=MalformedBundle)
+        path = tuple(from_base64(text) for text in shape.texts("path"))
+        if len(path) > MAX_PATH or any(len(item) != HASH_SIZE for item in path):
+            raise MalformedBundle("a path is at most 63 hashes", expected=f"{HASH_SIZE} bytes each", got=len(path))
+        return cls(
+            seal=SealEntry.parse(shape.text("seal").encode()),
+            path=path,
+            status=RecordStatus.parse(shape.text("value").encode()),
+            proof=StateProof.parse(shape.text("proof").encode()),
+            crosslink=None if shape.value("crosslink") is None else _final(shape, "crosslink", reader_of(Crosslink)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RecordBundle:
-    """Some fields of a record, and its way through its pool's log to the beacon's log."""
+    """Some fields of a record, its way through its pool's log to the beacon's log, and whether it still stands."""
 
     opening: RecordOpening
     pool: Proven[RecordEntry]
-    crosslink: Proven[Crosslink]
-    registration: Proven[Pool]
+    crosslink: FinalEntry[Crosslink]
+    registration: FinalEntry[Pool]
+    latest: LatestState | None = None
 
     def render(self) -> bytes:
         return _render(
@@ -88,6 +167,7 @@ class RecordBundle:
             {
                 "crosslink": self.crosslink.to_json(),
                 "disclosures": list(self.opening.disclosures),
+                "latest": None if self.latest is None else self.latest.to_json(),
                 "pool": self.pool.to_json(),
                 "record": {"paths": [path.to_json() for path in self.opening.paths], "size": self.opening.size},
                 "registration": self.registration.to_json(),
@@ -99,8 +179,9 @@ class RecordBundle:
         return cls(
             opening=_opening(shape),
             pool=_proven(shape, "pool", RecordEntry.parse),
-            crosslink=_proven(shape, "crosslink", reader_of(Crosslink)),
-            registration=_proven(shape, "registration", reader_of(Pool)),
+            crosslink=_final(shape, "crosslink", reader_of(Crosslink)),
+            registration=_final(shape, "registration", reader_of(Pool)),
+            latest=None if shape.value("latest") is None else LatestState.from_json(shape.value("latest")),
         )
 
 
@@ -108,9 +189,9 @@ class RecordBundle:
 class EvidenceBundle:
     """A deposit, the registration of the member who made it, and the seal of the block that holds it."""
 
-    evidence: Proven[Evidence]
-    registration: Proven[Member]
-    seal: Proven[Seal]
+    evidence: FinalEntry[Evidence]
+    registration: FinalEntry[Member]
+    seal: FinalEntry[Seal]
 
     def render(self) -> bytes:
         return _render(
@@ -125,17 +206,39 @@ class EvidenceBundle:
     @classmethod
     def from_shape(cls, shape: Shape) -> Self:
         return cls(
-            evidence=_proven(shape, "evidence", reader_of(Evidence)),
-            registration=_proven(shape, "registration", reader_of(Member)),
-            seal=_proven(shape, "seal", reader_of(Seal)),
+            evidence=_final(shape, "evidence", reader_of(Evidence)),
+            registration=_final(shape, "registration", reader_of(Member)),
+            seal=_final(shape, "seal", reader_of(Seal)),
         )
 
 
-C = TypeVar("C", RecordBundle, EvidenceBundle)
+@dataclass(frozen=True, slots=True)
+class StateBundle:
+    """Values of the beacon's state, or their absence, under a checkpoint, and what shows that one to be final."""
+
+    state: SealedState
+    finality: SealedState
+
+    def render(self) -> bytes:
+        return _render(Kind.STATE, {"finality": self.finality.to_json(), "state": self.state.to_json()})
+
+    @classmethod
+    def from_shape(cls, shape: Shape) -> Self:
+        bundle = cls(
+            state=SealedState.from_json(shape.value("state")),
+            finality=SealedState.from_json(shape.value("finality")),
+        )
+        if not bundle.state.values:
+            raise MalformedBundle("an answer is about names", expected="at least 1", got=0)
+        return bundle
+
+
+C = TypeVar("C", RecordBundle, EvidenceBundle, StateBundle)
 
 _MEMBERS: Final = {
-    Kind.RECORD: ("crosslink", "disclosures", "pool", "record", "registration"),
+    Kind.RECORD: ("crosslink", "disclosures", "latest", "pool", "record", "registration"),
     Kind.EVIDENCE: ("evidence", "registration", "seal"),
+    Kind.STATE: ("finality", "state"),
 }
 
 
@@ -179,11 +282,17 @@ class Envelope:
             raise MalformedBundle(f"a part of the bundle cannot be read ({error})") from None
 
 
-def parse_bundle(data: bytes) -> RecordBundle | EvidenceBundle:
+def parse_bundle(data: bytes) -> RecordBundle | EvidenceBundle | StateBundle:
     """The bundle whose bytes these are; MalformedBundle or InvalidChecksum for others. Nothing is verified yet."""
     envelope = Envelope.parse(data)
     envelope.verify_checksum()
-    return envelope.open(RecordBundle) if envelope.kind is Kind.RECORD else envelope.open(EvidenceBundle)
+    match envelope.kind:
+        case Kind.RECORD:
+            return envelope.open(RecordBundle)
+        case Kind.EVIDENCE:
+            return envelope.open(EvidenceBundle)
+        case _:
+            return envelope.open(StateBundle)
 
 
 def reader_of(kind: type[E]) -> Callable[[bytes], E]:
@@ -223,6 +332,15 @@ def _proven(shape: Shape, member: str, parse: Callable[[bytes], E]) -> Proven[E]
     inner = Shape(shape.value(member), what=member, members=("entry", "proof"), error=MalformedBundle)
     try:
         return Proven.read(inner.text("entry").encode(), inner.text("proof").encode(), parse)
+    except Malformed as error:
+        raise MalformedBundle(f"{member} cannot be read ({error})") from None
+
+
+def _final(shape: Shape, member: str, parse: Callable[[bytes], E]) -> FinalEntry[E]:
+    inner = Shape(shape.value(member), what=member, members=("entry", "finality", "proof"), error=MalformedBundle)
+    entry, proof = inner.text("entry").encode(), inner.text("proof").encode()
+    try:
+        return FinalEntry.read_final(entry, proof, inner.value("finality"), parse)
     except Malformed as error:
         raise MalformedBundle(f"{member} cannot be read ({error})") from None
 

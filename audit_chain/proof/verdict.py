@@ -36,12 +36,46 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What the pool itself says of a record: whether it is the latest version, and whether it is void.
+
+    `stated_time` is when the pool says that it said so; `stated_by` the moment by which a quorum had witnessed it, None
+    where the policy asks for no witness.
+    """
+
+    current: bool
+    void: bool
+    stated_time: str
+    stated_by: int | None
+
+    @property
+    def sentence(self) -> str:
+        what = "This is the latest version and it is not void"
+        if not self.current:
+            what = "This record is void" if self.void else "This record has been replaced"
+        by = (
+            ""
+            if self.stated_by is None
+            else f", which validators witnessed no later than {time_in_words(self.stated_by)}"
+        )
+        return f"{what}, as the pool stated on {stated_time_in_words(self.stated_time)}{by}."
+
+    def to_json(self) -> dict[str, JSON]:
+        return {
+            "current": self.current,
+            "void": self.void,
+            "stated_time": self.stated_time,
+            "stated_by": _time_or_null(self.stated_by),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class RecordFinding:
     """What the bundle of a record shows.
 
     `hidden` counts the closed leaves, some of which are decoys. `existed_by` is the moment by which a quorum had
     witnessed the pool's log, `final_by` the one by which a quorum had signed the beacon's; both are None where the
-    policy asks for no witness.
+    policy asks for no witness. `standing` is None where the bundle says nothing of whether the record still stands.
     """
 
     network: str
@@ -54,10 +88,16 @@ class RecordFinding:
     witnessed: tuple[Attestation, ...]
     final_by: int | None
     finalized: tuple[Attestation, ...]
+    standing: Standing | None
     file_compared: bool
 
     @property
     def sentence(self) -> str:
+        standing = f" {self.standing.sentence}" if self.standing else ""
+        return self._existence + standing
+
+    @property
+    def _existence(self) -> str:
         if not self.fields:
             return f"A record of {self.member} {_existed(self.existed_by)}. None of its fields is disclosed."
         subject = "This field stands" if len(self.fields) == 1 else f"These {len(self.fields)} fields stand"
@@ -68,7 +108,9 @@ class RecordFinding:
     def not_shown(self) -> tuple[str, ...]:
         return (
             "Whether what the document says is true, or was when it was recorded.",
-            "Whether the record has been replaced, disputed or paid since.",
+            "Whether the record has been disputed or paid, or replaced after the pool said so."
+            if self.standing
+            else "Whether the record has been replaced, disputed or paid since.",
             "Whether the same claim stands in another record, too.",
             "What the fields say that stay hidden." if self.hidden else "What the document says beyond its fields.",
         )
@@ -85,6 +127,7 @@ class RecordFinding:
             "witnessed": _attestations(self.witnessed),
             "final_by": _time_or_null(self.final_by),
             "finalized": _attestations(self.finalized),
+            "standing": None if self.standing is None else self.standing.to_json(),
             "file_compared": self.file_compared,
         }
 
@@ -131,7 +174,48 @@ class EvidenceFinding:
         }
 
 
-Finding: TypeAlias = RecordFinding | EvidenceFinding
+@dataclass(frozen=True, slots=True)
+class StateFinding:
+    """What the beacon's state says of names, at a final checkpoint; the value of a name that it does not have is None.
+
+    `stated_time` is the beacon's own word for when that state was sealed, `final_by` the moment by which a quorum had
+    signed it, None where the policy asks for no witness.
+    """
+
+    network: str
+    values: Mapping[str, JSON]
+    stated_time: str
+    final_by: int | None
+    finalized: tuple[Attestation, ...]
+    file_compared: bool
+
+    @property
+    def sentence(self) -> str:
+        said = " ".join(_said(name, value, this=self.file_compared) for name, value in self.values.items())
+        return (
+            f"{said} So says the state of {self.network} that was sealed on {stated_time_in_words(self.stated_time)}."
+        )
+
+    @property
+    def not_shown(self) -> tuple[str, ...]:
+        return (
+            "What was entered into the log after that state was sealed.",
+            "That it was sealed at the time that the beacon states: this is the beacon's own word.",
+            "What anybody knows or holds who did not tell the beacon.",
+        )
+
+    def to_json(self) -> dict[str, JSON]:
+        return {
+            "network": self.network,
+            "values": dict(self.values),
+            "stated_time": self.stated_time,
+            "final_by": _time_or_null(self.final_by),
+            "finalized": _attestations(self.finalized),
+            "file_compared": self.file_compared,
+        }
+
+
+Finding: TypeAlias = RecordFinding | EvidenceFinding | StateFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +288,15 @@ def _time_or_null(seconds: int | None) -> str | None:
 
 def _attestations(attestations: Sequence[Attestation]) -> list[JSON]:
     return [{"validator": one.validator, "time": to_time(one.time)} for one in attestations]
+
+
+def _said(name: str, value: JSON, *, this: bool) -> str:
+    """What one value says, in a sentence."""
+    kind, _, what = name.partition("/")
+    if kind != "evidence":
+        return f"There is nothing called {name}." if value is None else f"{name} has the value shown below."
+    file = "this file" if this else f"a file with the SHA-256 fingerprint {what}"
+    if value is None:
+        return f"There is no deposit of {file}."
+    members = [str(one["member"]) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return f"There {'is a deposit' if len(members) == 1 else 'are deposits'} of {file} by {', '.join(members)}."
