@@ -4,6 +4,7 @@ from django.urls import path, re_path, register_converter
 
 from apps.beacon import views
 from apps.beacon.http import endpoint
+from apps.monitor import views as monitor
 from audit_chain.beacon.names import is_name
 from audit_chain.encoding import MAX_UINT63
 
@@ -71,5 +72,8 @@ urlpatterns = [
     path("crosslinks/<name:name>", endpoint(GET=views.crosslink)),
     path("evidence", endpoint(POST=views.evidence_submit)),
     path("evidence/lookup", endpoint(POST=views.evidence_lookup)),
+    path("alerts", endpoint(GET=monitor.alerts_view)),
+    re_path(r"^alerts/(?P<digest>[0-9a-f]{64})$", endpoint(GET=monitor.evidence_view)),
+    path("metrics", endpoint(GET=monitor.metrics_view)),
     re_path(r"", endpoint(GET=views.nothing_here, POST=views.nothing_here)),
 ]

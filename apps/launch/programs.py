@@ -67,6 +67,7 @@ def _beacon(installation: Installation) -> list[Program]:
     return [
         _serve("beacon", installation, installation.beacon_port, threads=BEACON_THREADS),
         Program("sequencer", [PYTHON, "manage.py", "sequencer"], _settings("beacon")),
+        Program("monitor", [PYTHON, "manage.py", "monitor"], _settings("beacon")),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Watches a beacon and its validators from outside, and says when something is wrong."""
