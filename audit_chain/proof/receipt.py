@@ -1,13 +1,14 @@
 """Receipts: proof that one entry stands in a log, as a COSE object (RFC 9942).
 
-    18([                                                          / COSE_Sign1 /
-      <<{1: -8, 4: h'356eefad',                                   / alg: EdDSA; kid: the key's ID /
-         15: {1: "tallystick.local/beacon",                       / iss: the log's origin /
-              2: "tallystick.local/beacon/tree/7"},               / sub: origin and size of the tree /
-         395: 1}>>,                                               / vds: RFC9162_SHA256 /
-      {396: {-1: [<<[7, 1, [h'd0d7360a…', h'779d4b1a…', h'2b0475...']]>>]}},   / tree size, index, path /
-      null,                                                       / the root, which the path leads to /
-      h'93f1…'
+    18([                                                  / COSE_Sign1 /
+      <<{1: -8,                                           / alg: EdDSA /
+         4: h'356eefad',                                  / kid: the key's ID /
+         15: {1: "tallystick.local/beacon",               / iss: the log's origin /
+              2: "tallystick.local/beacon/tree/7"},       / sub: origin and size of the tree /
+         395: 1}>>,                                       / vds: RFC9162_SHA256 /
+      {396: {-1: [<<[7, 1, [h'd0d7360a…', h'89de4b1a…', h'2b047547…']]>>]}},
+      null,                                               / the root, which the path leads to, is left out /
+      h'f760a7d2…caf0ab04'
     ])
 
 The signature is the log's own, over the header and the root. A root does not say how large its tree is, and some paths

@@ -22,7 +22,7 @@ from audit_chain.errors import (
 from audit_chain.log.keys import NoteSigner, VerifierKey
 from audit_chain.log.note import Note
 from audit_chain.log.tlog_proof import TlogProof
-from audit_chain.proof.receipt import Receipt, receipt, signed_bytes, verify_receipt
+from audit_chain.proof.receipt import Receipt, protected_header, receipt, signed_bytes, verify_receipt
 from tests.core.log_cast import BANK, LOG_SIGNER, ORIGIN, STRANGER, TREE, checkpoint, ed25519, near, signed
 
 KEY = LOG_SIGNER.verifier_key
@@ -225,6 +225,15 @@ class TestSigning:
         proof = replace(proof_of(7), checkpoint=Note(text, (other.sign(text),)).render())
         with pytest.raises(InvalidReceipt):
             verify_receipt(receipt(entry(7), proof, other), entry=entry(7), key=KEY)
+
+
+def test_the_page_on_receipts_shows_one() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "spec" / "receipt.md").read_text()
+    data = bytes.fromhex(page.split("```")[1])
+    signer = NoteSigner("tallystick.local/beacon", ed25519(1))
+    found = verify_receipt(data, entry=b"two", key=signer.verifier_key)
+    assert f"[<<[{found.tree_size}, {found.index}, [" in page
+    assert found.protected == protected_header(signer.verifier_key, tree_size=7)
 
 
 class TestExamplesOfTheWorkingGroup:

@@ -53,7 +53,12 @@ def build(module: str, package: str, folder: Path) -> Path:
 
 
 def _run(command: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
+    environment = os.environ | {
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "CGO_ENABLED": "0",
+    }
     return subprocess.run(
         [command, *arguments],
         cwd=folder,
