@@ -3,14 +3,17 @@
     cosign     witnesses sign the seal's checkpoint      -> anchor row
     submit     the beacon queues the crosslink           (nothing to keep: submitting again is harmless)
     anchored   the beacon has it in its log              -> its index in the row
-    final      entry, proof and quorum verified here     -> both in the row
+    final      entry, proofs and quorum verified here    -> all in the row
 
 Each step is a sweep that reads where things stand and goes on from there, so a stop anywhere costs a repetition:
 
     - witnesses signed and we stopped before keeping it: they sign the same checkpoint again;
     - the beacon took the crosslink and its answer was lost: it answers the repetition with its index, or with a current
       crosslink that is ours;
-    - it was never handed in: it is now.
+    - it was never handed in: it is now;
+    - the beacon refuses it for good, as when its committee's epoch has passed: the next sweep has it cosigned anew;
+    - the beacon was restarted from its last final checkpoint and has lost the crosslink: whatever was anchored and not
+      final is sealed again, and goes its way once more. What is final stays so.
 
 One crosslink is under way at a time. Seals made meanwhile wait, and only the newest of them goes next: it covers all.
 """
@@ -20,9 +23,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from audit_chain import canonical
 from audit_chain.beacon.entries import Crosslink as CrosslinkEntry
 from audit_chain.beacon.entries import Pool as PoolEntry
 from audit_chain.beacon.entries import parse_entry
+from audit_chain.beacon.sealed_state import SealedState
 from audit_chain.errors import Invalid, Malformed, QuorumNotReached
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import COSIGN_ED25519
@@ -30,9 +35,11 @@ from audit_chain.log.note import Note, verified_signatures
 from audit_chain.log.sealed_log import Seal, SealedLog
 from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.merkle.hashing import EMPTY_ROOT, leaf_hash
+from audit_chain.proof.finality import verify_finality
 from data_pool.errors import BeaconRefused
-from data_pool.network import Accepted, Beacon, ProvenEntry, TreeHead, Witnesses
+from data_pool.network import Accepted, Beacon, Crosslink, ProvenEntry, TreeHead, Witnesses
 from data_pool.setup import Setup
+from data_pool.state import prune_state
 from data_pool.storage.rows import AnchorRow, RegistrationRow
 
 logger = logging.getLogger(__name__)
@@ -65,9 +72,11 @@ def follow(setup: Setup, beacon: Beacon) -> None:
             return
         _follow_registration(setup, beacon)
         with setup.storage.transaction() as rows:
-            unfinished = rows.unfinished_anchors()
-        for row in unfinished:
-            found = row if row.beacon_index is not None else _find_on_beacon(setup, row, beacon)
+            if not rows.unfinished_anchors():
+                return
+        current = beacon.crosslink(setup.name)
+        for row in _drop_lost(setup, _tree_of(current)):
+            found = _locate(setup, row, current)
             if found is not None:
                 _finish(setup, found, beacon)
 
@@ -94,17 +103,17 @@ def _cosign_newest(setup: Setup, witnesses: Witnesses, beacon: Beacon) -> Anchor
             return None
         parent = _get_tree(rows.log.seal_at(latest.size)) if latest else EMPTY_TREE
     try:
-        note = _cosign(setup, newest, witnesses)
+        epoch, note = _cosign(setup, newest, witnesses)
     except QuorumNotReached:
         # Witnesses are away, or they refuse a log that was put back from an older copy. The beacon can tell which.
-        if (current := beacon.crosslink(setup.name)) is not None:
-            _check_history(setup, TreeHead(current.size, current.root))
+        _check_history(setup, _tree_of(beacon.crosslink(setup.name)))
         raise
     # A stop here loses the cosignatures; the witnesses give them again for the same checkpoint.
     row = AnchorRow(
         size=newest.size,
         parent_size=parent.size,
         parent_root=parent.root,
+        epoch=epoch,
         note=note.render(),
         created=setup.now(),
         beacon_index=None,
@@ -112,20 +121,23 @@ def _cosign_newest(setup: Setup, witnesses: Witnesses, beacon: Beacon) -> Anchor
         final=None,
         entry=None,
         proof=None,
+        finality=None,
         wrapped=b"",
     )
     return _save(setup, row)
 
 
-def _cosign(setup: Setup, seal: Seal, witnesses: Witnesses) -> Note:
+def _cosign(setup: Setup, seal: Seal, witnesses: Witnesses) -> tuple[int, Note]:
+    """The seal's note with a quorum's cosignatures, and the epoch of the committee that gave them."""
+
     def prove_consistency(old_size: int) -> list[bytes]:
         with setup.storage.transaction() as rows:
             return SealedLog(rows.log, setup.keys.signer).consistency_proof(old_size, seal.size)
 
-    signatures = witnesses.cosign(setup.origin, seal.note, prove_consistency)
-    note = Note.parse(seal.note).with_signatures(*signatures)
+    cosigned = witnesses.cosign(setup.origin, seal.note, prove_consistency)
+    note = Note.parse(seal.note).with_signatures(*cosigned.signatures)
     setup.policy.verify_cosignatures(_compact(setup, note))
-    return note
+    return cosigned.epoch, note
 
 
 def _compact(setup: Setup, note: Note) -> Note:
@@ -143,29 +155,56 @@ def _get_tree(seal: Seal | None) -> TreeHead:
     return TreeHead(seal.size, seal.root) if seal else EMPTY_TREE
 
 
+def _tree_of(crosslink: Crosslink | None) -> TreeHead:
+    return TreeHead(crosslink.size, crosslink.root) if crosslink else EMPTY_TREE
+
+
 # Submitting
 
 
 def _submit(setup: Setup, row: AnchorRow, beacon: Beacon) -> None:
-    answer = beacon.submit_crosslink(
-        pool=setup.name,
-        parent=TreeHead(row.parent_size, row.parent_root),
-        checkpoint=_compact(setup, Note.parse(row.note)).render(),
-    )
+    try:
+        answer = beacon.submit_crosslink(
+            pool=setup.name,
+            epoch=row.epoch,
+            parent=TreeHead(row.parent_size, row.parent_root),
+            checkpoint=_compact(setup, Note.parse(row.note)).render(),
+        )
+    except BeaconRefused:
+        # It will never take this one; another committee may cosign one that it takes.
+        with setup.storage.transaction() as rows:
+            rows.drop_anchor(row.size)
+        raise
     if isinstance(answer, Accepted):
         if answer.index is not None:
             _save(setup, replace(row, beacon_index=answer.index, anchored=setup.now()))
         return
-    if _reaches(setup, row, answer.current):
+    current = answer.current
+    _drop_lost(setup, current)
+    if current.size >= row.size:
         return  # Ours came through although its answer was lost, or a longer one did: `follow` finds it.
     # The beacon stands at another of our earlier trees than we remember: the crosslink follows that one instead.
-    _save(setup, replace(row, parent_size=answer.current.size, parent_root=answer.current.root))
+    _save(setup, replace(row, parent_size=current.size, parent_root=current.root))
 
 
-def _reaches(setup: Setup, row: AnchorRow, current: TreeHead) -> bool:
-    """Whether the beacon's tree covers the row's; raises BeaconRefused where it is not a tree of this log."""
+def _drop_lost(setup: Setup, current: TreeHead) -> list[AnchorRow]:
+    """The unfinished anchors, without those that the beacon had and, standing at `current`, has no longer.
+
+    Raises BeaconRefused where `current` is no tree of this log, or lies before one that is final.
+    """
     _check_history(setup, current)
-    return current.size >= row.size
+    with setup.storage.transaction() as rows:
+        final = rows.anchored_size(final=True)
+        if current.size < final:
+            raise BeaconRefused("the beacon went back behind what is final", expected=final, got=current.size)
+        kept = []
+        for row in rows.unfinished_anchors():
+            if row.beacon_index is not None and row.size > current.size:
+                logger.warning("pool %s: the beacon has lost the crosslink of %s entries", setup.name, row.size)
+                rows.drop_anchor(row.size)
+            else:
+                kept.append(row)
+    return kept
 
 
 def _check_history(setup: Setup, tree: TreeHead) -> None:
@@ -196,17 +235,19 @@ def _follow_registration(setup: Setup, beacon: Beacon) -> None:
     verify_registration(setup, proven)
     with setup.storage.transaction() as rows:
         if rows.registration() is None:
-            row = RegistrationRow(entry=proven.entry, proof=proven.proof, wrapped=b"")
+            row = RegistrationRow(entry=proven.entry, proof=proven.proof, finality=proven.finality, wrapped=b"")
             rows.insert([setup.keys.close_row(row)])
 
 
-def _find_on_beacon(setup: Setup, row: AnchorRow, beacon: Beacon) -> AnchorRow | None:
+def _locate(setup: Setup, row: AnchorRow, current: Crosslink | None) -> AnchorRow | None:
     """The row with its index in the beacon's log, once it is there."""
-    current = beacon.crosslink(setup.name)
-    if current is None or not _reaches(setup, row, TreeHead(current.size, current.root)):
+    if current is None or current.size < row.size:
         return None
     if current.size == row.size:
-        return _save(setup, replace(row, beacon_index=current.index, anchored=setup.now()))
+        known = row.beacon_index == current.index
+        return row if known else _save(setup, replace(row, beacon_index=current.index, anchored=setup.now()))
+    if row.beacon_index is not None:
+        return row
     # A longer tree of ours is there, which this store has forgotten or another host has sent: it takes the row's place.
     with setup.storage.transaction() as rows:
         seal = rows.log.seal_at(current.size)
@@ -225,7 +266,10 @@ def _finish(setup: Setup, row: AnchorRow, beacon: Beacon) -> None:
     if proven is None:
         return
     verify_crosslink(setup, row, proven)
-    _save(setup, replace(row, entry=proven.entry, proof=proven.proof, final=setup.now()))
+    final = replace(row, entry=proven.entry, proof=proven.proof, finality=proven.finality, final=setup.now())
+    with setup.storage.transaction() as rows:
+        rows.save_anchor(setup.keys.close_row(final))
+        prune_state(rows, row.size)
     logger.info("pool %s: %s entries are final", setup.name, row.size)
 
 
@@ -255,10 +299,11 @@ def verify_crosslink(setup: Setup, row: AnchorRow, proven: ProvenEntry) -> None:
 
 
 def _verify_on_beacon(setup: Setup, proven: ProvenEntry) -> int:
-    """The entry's index in the beacon's log, where its proof leads to a checkpoint that the trust policy accepts."""
+    """The entry's index in the beacon's log, where its proof leads to a checkpoint that is shown to be final."""
     proof = TlogProof.parse(proven.proof)
     proof.verify(leaf_hash(proven.entry))
-    setup.policy.verify(proof.checkpoint)
+    sealed = SealedState.from_json(canonical.decode(proven.finality))
+    verify_finality(setup.policy, Note.parse(proof.checkpoint), sealed)
     return proof.index
 
 

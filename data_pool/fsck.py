@@ -5,6 +5,7 @@ What vouches for what:
     log_entry, log_tile, log_head, log_seal   the signed checkpoints (`data_pool.log_check`)
     record                                    its box; its payload's tag; the commitment, derived again; its log entry
     record_token                              derived again from the record's fields
+    state_page, state_value, state_version    derived again from the log (`data_pool.state_check`)
     original                                  its box; its content's tag, size and digest
     replacement                               its box; its log entry
     import_batch, import_item, import_outcome their boxes; that they count one another
@@ -36,6 +37,7 @@ from data_pool.log_check import check_log
 from data_pool.network import ProvenEntry
 from data_pool.records import open_record
 from data_pool.setup import Setup
+from data_pool.state_check import StateCheck
 from data_pool.storage.ports import Transaction
 from data_pool.storage.rows import (
     AnchorRow,
@@ -77,9 +79,15 @@ def check_pool(setup: Setup) -> Report:
 
 
 def _check_rows(setup: Setup, rows: Transaction, findings: Findings) -> None:
-    records = _RecordCheck(setup, rows, findings)
-    check_log(rows.log, setup.keys.signer.verifier_key, findings, records.visit)
+    records, state = _RecordCheck(setup, rows, findings), StateCheck(rows.log, findings)
+
+    def visit(index: int, entry: bytes) -> None:
+        records.visit(index, entry)
+        state.visit(index, entry)
+
+    check_log(rows.log, setup.keys.signer.verifier_key, findings, visit)
     records.finish()
+    state.finish(rows.state, final=rows.anchored_size(final=True))
     _check_originals(setup, rows, findings)
     _check_imports(setup, rows, findings)
     for disclosure in rows.scan(DisclosureRow):
@@ -335,15 +343,15 @@ def _check_anchors(setup: Setup, rows: Transaction, findings: Findings) -> None:
         where = f"anchor {row.size}"
         if _open(setup, findings, row, where, checkpoint=row.size) is None:
             continue
-        if row.entry is not None and row.proof is not None:
+        if row.entry is not None and row.proof is not None and row.finality is not None:
             try:
-                verify_crosslink(setup, row, ProvenEntry(row.entry, row.proof))
+                verify_crosslink(setup, row, ProvenEntry(row.entry, row.proof, row.finality))
             except AuditChainError as error:
                 findings.add(where, f"its proof does not hold ({error})", checkpoint=row.size)
     for registration in rows.scan(RegistrationRow):
         if _open(setup, findings, registration, "registration 1") is None:
             continue
         try:
-            verify_registration(setup, ProvenEntry(registration.entry, registration.proof))
+            verify_registration(setup, ProvenEntry(registration.entry, registration.proof, registration.finality))
         except AuditChainError as error:
             findings.add("registration 1", f"its proof does not hold ({error})")

@@ -40,7 +40,7 @@ class Crosslink:
 class ProvenEntry:
     """One entry of the beacon's log (canonical bytes) with its tlog-proof against a final checkpoint.
 
-    `finality` shows that this checkpoint is final: the canonical JSON text of a sealed state (docs/spec/sealed-state.md).
+    `finality` shows that this checkpoint is final: the canonical JSON text of a sealed state.
     """
 
     entry: bytes

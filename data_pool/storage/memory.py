@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from audit_chain.log.store import MemoryLogStore
+from audit_chain.statemap.store import MemoryStateStore
 from data_pool.errors import PoolError
 from data_pool.storage.ports import Selection
 from data_pool.storage.rows import (
@@ -51,12 +52,14 @@ def _key(row: Row) -> Any:
 @dataclass(slots=True)
 class _State:
     log: MemoryLogStore = field(default_factory=MemoryLogStore)
+    state: MemoryStateStore = field(default_factory=MemoryStateStore)
     tables: dict[type[Any], dict[Any, Any]] = field(default_factory=dict)
     tokens: dict[bytes, set[int]] = field(default_factory=dict)
 
     def copy(self) -> "_State":
         return _State(
             copy.deepcopy(self.log),
+            self.state.copy(),
             {table: dict(rows) for table, rows in self.tables.items()},
             {token: set(indexes) for token, indexes in self.tokens.items()},
         )
@@ -66,6 +69,7 @@ class MemoryTransaction:
     def __init__(self, state: _State) -> None:
         self._state = state
         self.log = state.log
+        self.state = state.state
 
     def insert(self, rows: Sequence[Row]) -> None:
         for row in rows:

@@ -87,6 +87,7 @@ CREATE TABLE anchor (
     size         bigint      PRIMARY KEY REFERENCES log_seal (size),
     parent_size  bigint      NOT NULL,
     parent_root  bytea       NOT NULL,
+    epoch        bigint      NOT NULL,
     note         bytea       NOT NULL,
     created      timestamptz NOT NULL,
     beacon_index bigint,
@@ -94,10 +95,11 @@ CREATE TABLE anchor (
     final        timestamptz,
     entry        bytea,
     proof        bytea,
+    finality     bytea,
     wrapped      bytea       NOT NULL,
     CHECK (parent_size < size),
     CHECK ((anchored IS NULL) = (beacon_index IS NULL)),
-    CHECK (final IS NULL OR (anchored IS NOT NULL AND entry IS NOT NULL AND proof IS NOT NULL))
+    CHECK (final IS NULL OR (anchored IS NOT NULL AND num_nulls(entry, proof, finality) = 0))
 );
 -- One crosslink is under way at a time.
 CREATE UNIQUE INDEX anchor_in_flight ON anchor ((true)) WHERE beacon_index IS NULL;
@@ -106,5 +108,6 @@ CREATE TABLE registration (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     entry     bytea   NOT NULL,
     proof     bytea   NOT NULL,
+    finality  bytea   NOT NULL,
     wrapped   bytea   NOT NULL
 );

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from audit_chain.log.store import LogStore
+from audit_chain.statemap.store import StateStore
 from data_pool.storage.rows import (
     AnchorRow,
     BatchRow,
@@ -49,7 +50,12 @@ class Transaction(Protocol):
 
     @property
     def log(self) -> LogStore:
-        """The pool's log, in this transaction. Its lock also guards the content tokens and the replacements."""
+        """The pool's log, in this transaction. Its lock also guards content tokens, replacements and the state."""
+        ...
+
+    @property
+    def state(self) -> StateStore:
+        """The state map beside the log, in this transaction."""
         ...
 
     def insert(self, rows: Sequence[Row]) -> None:

@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from data_pool.storage.ports import Selection
 from data_pool.storage.postgres_log import LOG_SCHEMA_SQL, PostgresLogStore
+from data_pool.storage.postgres_state import STATE_SCHEMA_SQL, PostgresStateStore
 from data_pool.storage.rows import (
     TOKEN_SIZE,
     AnchorRow,
@@ -41,7 +42,11 @@ from data_pool.storage.rows import (
 Connection = psycopg.Connection[tuple[Any, ...]]
 R = TypeVar("R", bound=Row)
 
-MIGRATIONS: Final = (LOG_SCHEMA_SQL, files(__package__).joinpath("pool.sql").read_text(encoding="utf-8"))
+MIGRATIONS: Final = (
+    LOG_SCHEMA_SQL,
+    STATE_SCHEMA_SQL,
+    files(__package__).joinpath("pool.sql").read_text(encoding="utf-8"),
+)
 """Version n of the schema is what the first n of these make, in order. They are only ever added to."""
 
 WAIT: Final = 10.0  # seconds for a connection
@@ -89,6 +94,7 @@ _TABLES: Final[dict[type[Any], _Table]] = {
             "int8",
             "int8",
             "bytea",
+            "int8",
             "bytea",
             "timestamptz",
             "int8",
@@ -97,9 +103,10 @@ _TABLES: Final[dict[type[Any], _Table]] = {
             "bytea",
             "bytea",
             "bytea",
+            "bytea",
         ),
     ),
-    RegistrationRow: _Table("registration", ("singleton",), ("bytea", "bytea", "bytea")),
+    RegistrationRow: _Table("registration", ("singleton",), ("bytea", "bytea", "bytea", "bytea")),
 }
 
 
@@ -126,6 +133,7 @@ class PostgresTransaction:
         self._connection = connection
         self._scans = count()
         self.log = PostgresLogStore(connection)
+        self.state = PostgresStateStore(connection)
 
     def insert(self, rows: Sequence[Row]) -> None:
         if not rows:

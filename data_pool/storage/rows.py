@@ -148,14 +148,16 @@ class DisclosureRow:
 
 @dataclass(frozen=True, slots=True)
 class AnchorRow:
-    """One seal's way onto the beacon: cosigned, then anchored at `beacon_index`, then final with entry and proof.
+    """One seal's way onto the beacon: cosigned, then anchored at `beacon_index`, then final with entry and proofs.
 
-    `note` is the pool's checkpoint with all cosignatures it got. The box is empty and only authenticates the columns.
+    `note` is the pool's checkpoint with all cosignatures it got from the committee of `epoch`. The box is empty and
+    only authenticates the columns.
     """
 
     size: int
     parent_size: int
     parent_root: bytes
+    epoch: int
     note: bytes
     created: datetime
     beacon_index: int | None
@@ -163,6 +165,7 @@ class AnchorRow:
     final: datetime | None
     entry: bytes | None
     proof: bytes | None
+    finality: bytes | None
     wrapped: bytes
 
     def bound(self) -> tuple[Column, ...]:
@@ -170,6 +173,7 @@ class AnchorRow:
             self.size,
             self.parent_size,
             self.parent_root,
+            self.epoch,
             self.note,
             self.created,
             self.beacon_index,
@@ -177,19 +181,21 @@ class AnchorRow:
             self.final,
             self.entry,
             self.proof,
+            self.finality,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrationRow:
-    """The beacon's entry that registers this pool, and its proof. The box is empty."""
+    """The beacon's entry that registers this pool, and its proofs. The box is empty."""
 
     entry: bytes
     proof: bytes
+    finality: bytes
     wrapped: bytes
 
     def bound(self) -> tuple[Column, ...]:
-        return (self.entry, self.proof)
+        return (self.entry, self.proof, self.finality)
 
 
 Row: TypeAlias = (

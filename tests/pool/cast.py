@@ -6,18 +6,18 @@ from typing import Any
 from audit_chain.beacon.entries import Crosslink as CrosslinkEntry
 from audit_chain.beacon.entries import Parent
 from audit_chain.beacon.names import pool_origin
-from audit_chain.beacon.state import get_crosslink
+from audit_chain.beacon.state import State, get_crosslink
 from audit_chain.beacon.transition import process_entry
 from audit_chain.errors import InvalidEntry, Refused
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import NoteSigner, VerifierKey
 from audit_chain.log.note import Note, Signature
-from audit_chain.log.store import Seal
 from audit_chain.log.witness import AddCheckpointRequest, check_request
+from audit_chain.statemap.map import StateMap
 from audit_chain.testing import NETWORK, POOL_INDEX, SUPPLIER, ExampleNetwork, ed25519_key
 from data_pool.errors import BeaconRefused, BeaconUnreachable
 from data_pool.keys import PoolKeys
-from data_pool.network import Accepted, Crosslink, ProveConsistency, ProvenEntry, TreeHead, WrongParent
+from data_pool.network import Accepted, Cosigned, Crosslink, ProveConsistency, ProvenEntry, TreeHead, WrongParent
 from data_pool.pool import Pool
 from data_pool.setup import Setup
 from data_pool.staging import Upload
@@ -80,7 +80,7 @@ class ExampleWitnesses:
         self.latest: dict[str, LogCheckpoint] = {}
         self.signed = 0
 
-    def cosign(self, origin: str, note: bytes, prove_consistency: ProveConsistency) -> list[Signature]:
+    def cosign(self, origin: str, note: bytes, prove_consistency: ProveConsistency) -> Cosigned:
         signatures: list[Signature] = []
         for validator in self.network.validators[: self.present]:
             latest = self.latest.get(validator.name)
@@ -95,7 +95,7 @@ class ExampleWitnesses:
             self.network.clock += 1
             self.signed += 1
             signatures += validator.cosign(Note.parse(note).text, self.network.clock)
-        return signatures
+        return Cosigned(self.network.epoch, tuple(signatures))
 
     @property
     def _pool_key(self) -> VerifierKey:
@@ -110,20 +110,19 @@ class ExampleBeacon:
         self.reachable = True
         self.loses_answers = False
         self.queue: list[CrosslinkEntry] = []
-        self.final: Seal | None = None
-        self.final_note: Note | None = None
 
     def make_block(self, *, final: bool = True) -> None:
+        """A block of what is queued; with `final` also those blocks and votes that make it final."""
         for entry in self.queue:
             self.network.append(entry.encode())
-        seal = self.network.seal() if self.queue else self.network.store.latest_seal()
         self.queue.clear()
-        if final and seal is not None:
-            self.final, self.final_note = seal, self.network.final_note(seal)
+        last = self.network.seal().size - 1
+        if final:
+            self.network.finalize(last)
 
-    def submit_crosslink(self, *, pool: str, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
+    def submit_crosslink(self, *, pool: str, epoch: int, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
         self._reach()
-        entry = CrosslinkEntry(pool, Parent(parent.size, parent.root), Note.parse(checkpoint))
+        entry = CrosslinkEntry(pool, epoch, Parent(parent.size, parent.root), Note.parse(checkpoint))
         current = get_crosslink(self.network.state, pool)
         answer: Accepted | WrongParent
         if entry in self.queue:
@@ -132,7 +131,8 @@ class ExampleBeacon:
             answer = WrongParent(TreeHead(current.size, current.root))
         else:
             try:
-                process_entry(dict(self.network.state), entry.encode(), self.network.store.head().next_index)
+                state = State(StateMap(self.network.states))
+                process_entry(state, entry.encode(), self.network.store.head().next_index)
             except InvalidEntry as error:
                 raise BeaconRefused(str(error)) from None
             self.queue.append(entry)
@@ -146,17 +146,18 @@ class ExampleBeacon:
         current = get_crosslink(self.network.state, pool)
         if current.index is None:
             return None
-        final = self.final is not None and current.index < self.final.size
+        final = self._is_final(current.index)
         return Crosslink(index=current.index, size=current.size, root=current.root, block=1, final=final)
 
     def proof(self, index: int) -> ProvenEntry | None:
         self._reach()
-        if self.final is None or self.final_note is None or index >= self.final.size:
-            return None
-        return ProvenEntry(*self.network.prove(index, self.final, self.final_note))
+        return ProvenEntry(*self.network.prove(index)) if self._is_final(index) else None
 
     def registration(self, pool: str) -> ProvenEntry | None:
         return self.proof(POOL_INDEX)
+
+    def _is_final(self, index: int) -> bool:
+        return any(size > index for size in self.network.finalized)
 
     def _reach(self) -> None:
         if not self.reachable:
