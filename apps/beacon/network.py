@@ -9,7 +9,7 @@ from django.conf import settings
 from apps.network.errors import NetworkFileInvalid
 from apps.network.key_files import read_key
 from apps.network.network_file import NetworkFile, load
-from audit_chain.log.keys import NoteSigner
+from audit_chain.log.keys import NoteSigner, VerifierKey
 
 
 @lru_cache(maxsize=1)
@@ -18,13 +18,17 @@ def network_file() -> NetworkFile:
     return load(Path(settings.NETWORK_FILE))
 
 
-def log_signer() -> NoteSigner:
-    """Signs the beacon's checkpoints; only the sequencer needs it. Refuses a key that is not the network's."""
+def log_signer(key: VerifierKey | None = None) -> NoteSigner:
+    """Signs as the log does now, or as it did under an earlier key, before a restart.
+
+    Sequencers and receipts need it. Refuses a key file that is not the network's.
+    """
     network = network_file()
-    path = key_path(len(network.earlier))
-    signer = NoteSigner(network.beacon.key.name, read_key(path, Ed25519PrivateKey))
-    if signer.verifier_key != network.beacon.key:
-        raise NetworkFileInvalid(f"{path} is not the beacon key that the network file names: {network.beacon.key}")
+    key = key or network.beacon.key
+    path = key_path(len(network.earlier) - network.beacon_keys.index(key))
+    signer = NoteSigner(key.name, read_key(path, Ed25519PrivateKey))
+    if signer.verifier_key != key:
+        raise NetworkFileInvalid(f"{path} is not the beacon key that the network file names: {key}")
     return signer
 
 

@@ -84,10 +84,10 @@ def proof(request: HttpRequest, *, index: int) -> HttpResponse:
 
 def entry_receipt(request: HttpRequest, *, index: int) -> HttpResponse:
     try:
-        signer = log_signer()
+        found = receipts.entry_receipt(index, network_file(), log_signer)
     except NetworkFileInvalid:
         return refuse(503, "no_key", "this node does not hold the key of the log, and makes no receipts")
-    response = HttpResponse(receipts.entry_receipt(index, network_file(), signer), content_type=RECEIPT_TYPE)
+    response = HttpResponse(found, content_type=RECEIPT_TYPE)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -1,12 +1,21 @@
 """The beacon's COSE receipts (RFC 9942), over HTTP, verified by ourselves and by scitt-cose."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 import scitt_cose
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from apps.beacon.network import log_signer, network_file
 from apps.network.beacon_client import BeaconClient
+from apps.network.errors import NetworkFileInvalid
+from apps.network.genesis import create
+from apps.network.key_files import ed25519_key
+from audit_chain.log.keys import NoteSigner, VerifierKey
 from audit_chain.proof.receipt import verify_receipt
 from tests.interop.cast import final_checkpoint
 from tests.nodes.processes import Processes
@@ -65,3 +74,29 @@ def test_a_node_without_the_logs_key_says_so(network: Processes, long_log: Beaco
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "no_key"
     assert str(network.var_dir) not in answer.text
+
+
+class TestAfterARestart:
+    """The log goes on under another key; checkpoints from before keep theirs."""
+
+    @pytest.fixture
+    def earlier(self, tmp_path: Path, settings: Any) -> Iterator[VerifierKey]:
+        """The first key of a beacon's log that was restarted."""
+        founded = create(tmp_path, network="test.example", beacon_url="http://x", validators=[("bank", "http://y")])
+        key = ed25519_key(tmp_path / "keys" / "beacon-1.pem")
+        restarted = founded.restarted(NoteSigner("test.example/beacon-1", key).verifier_key)
+        settings.VAR_DIR, settings.NETWORK_FILE = tmp_path, tmp_path / "network.json"
+        settings.NETWORK_FILE.write_bytes(restarted.render())
+        network_file.cache_clear()
+        yield founded.beacon.key
+        network_file.cache_clear()
+
+    def test_either_key_signs_under_its_own_name(self, earlier: VerifierKey) -> None:
+        assert log_signer().verifier_key == network_file().beacon.key != earlier
+        assert log_signer(earlier).verifier_key == earlier
+
+    def test_a_key_that_was_destroyed_is_missed(self, earlier: VerifierKey, tmp_path: Path) -> None:
+        (tmp_path / "keys" / "beacon.pem").unlink()
+        assert log_signer().verifier_key == network_file().beacon.key
+        with pytest.raises(NetworkFileInvalid):
+            log_signer(earlier)
