@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.gzip import gzip_page
 
-from apps.beacon import receipts, registry, selectors, sequencer, services
+from apps.beacon import explorer, receipts, registry, selectors, sequencer, services
 from apps.beacon.errors import Refusal, not_found
 from apps.beacon.finality import COMPACT_KINDS, COSIGNER_KINDS
 from apps.beacon.http import answer, read, refuse
@@ -177,6 +177,16 @@ def crosslink_submit(request: HttpRequest) -> HttpResponse:
     return _receipt(services.crosslink_submit(read(request, api.CrosslinkSubmission)))
 
 
+def crosslinks(request: HttpRequest) -> HttpResponse:
+    first, epochs_ = _number(request, "first"), _number(request, "epochs")
+    return answer(explorer.crosslinks(network_file(), first=first or 0, epochs=1 if epochs_ is None else epochs_))
+
+
+def hash_lookup(request: HttpRequest) -> HttpResponse:
+    """A POST, as a look-up of evidence: what somebody asks about stands in no address."""
+    return answer(explorer.hash_places(_digest(read(request, api.HashQuestion).hash, where="hash")))
+
+
 def evidence_submit(request: HttpRequest) -> HttpResponse:
     return _receipt(services.evidence_submit(read(request, api.EvidenceSubmission)))
 
@@ -184,13 +194,7 @@ def evidence_submit(request: HttpRequest) -> HttpResponse:
 def evidence_lookup(request: HttpRequest) -> HttpResponse:
     """A POST, so that the digest somebody asks about stands in no address and no access log."""
     question = read(request, api.EvidenceQuestion)
-    try:
-        digest = from_hex(question.sha256)
-    except Malformed:
-        digest = b""
-    if len(digest) != 32:
-        raise Refusal(422, "malformed_digest", "expected 64 lower-case hex digits", where="sha256")
-    return answer(registry.deposits(digest, network_file()))
+    return answer(registry.deposits(_digest(question.sha256, where="sha256"), network_file()))
 
 
 def nothing_here(request: HttpRequest) -> HttpResponse:
@@ -199,6 +203,16 @@ def nothing_here(request: HttpRequest) -> HttpResponse:
 
 def _receipt(receipt: api.Receipt) -> HttpResponse:
     return answer(receipt, status=202 if receipt.index is None else 200)
+
+
+def _digest(text: str, *, where: str) -> bytes:
+    try:
+        digest = from_hex(text)
+    except Malformed:
+        digest = b""
+    if len(digest) != 32:
+        raise Refusal(422, "malformed_digest", "expected 64 lower-case hex digits", where=where)
+    return digest
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -78,6 +78,13 @@ class StateQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class HashQuestion:
+    """32 bytes in lowercase hex: the root of a tree, or the leaf hash of an entry."""
+
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """`index` in the beacon's log; None while the submission waits for the sequencer."""
 
@@ -290,6 +297,51 @@ class Epoch:
     epoch: EpochSummary
     committees: tuple[PoolCommittee, ...]
     blocks: tuple[BlockSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCrosslink:
+    """A crosslink's entry and block; `epoch` is that of the block."""
+
+    pool: str
+    index: int
+    block: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crosslinks:
+    crosslinks: tuple[PlacedCrosslink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HashPlaces:
+    """The block whose tree has a root, and the first entry with a leaf hash."""
+
+    block: int | None
+    entry: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What the monitor found, open while `cleared` is None; `evidence` is the SHA-256 (hex) of the file that proves it,
+    if there is one.
+    """
+
+    kind: str
+    subject: str
+    since: str
+    cleared: str | None
+    number: int | None
+    detail: str
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Open ones first."""
+
+    alerts: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, slots=True)

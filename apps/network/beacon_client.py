@@ -122,6 +122,25 @@ class BeaconClient:
     def epoch(self, number: int) -> api.Epoch:
         return _expect(api.Epoch, self._get(f"/epochs/{number}"))
 
+    def crosslinks(self, *, first: int, epochs: int) -> tuple[api.PlacedCrosslink, ...]:
+        """Those in the blocks of so many epochs from the first one on."""
+        answer = self._get("/crosslinks", {"first": first, "epochs": epochs})
+        return _expect(api.Crosslinks, answer).crosslinks
+
+    def find(self, value: bytes) -> api.HashPlaces:
+        """Where a root or a leaf hash stands."""
+        return _expect(api.HashPlaces, self._post("/hashes/lookup", api.HashQuestion(hash=value.hex())))
+
+    def alerts(self) -> tuple[api.Alert, ...]:
+        return _expect(api.Alerts, self._get("/alerts")).alerts
+
+    def alert_evidence(self, digest: str) -> bytes:
+        """The file with this SHA-256 (lowercase hex) that proves what an alert says."""
+        answer = self._get(f"/alerts/{_segment(digest)}")
+        if answer.status == 200:
+            return answer.body
+        return _expect(bytes, answer)
+
     def finality(self, size: int | None = None) -> api.FinalityProof:
         """That the checkpoint of this size is final, or the latest that is."""
         return _expect(api.FinalityProof, self._get("/finality" if size is None else f"/finality/{size}"))
