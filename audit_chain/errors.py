@@ -55,6 +55,8 @@
     │   │   ├── InvalidChecksum
     │   │   └── OtherFile
     │   ├── InvalidFinality          nothing shows that the checkpoint is final
+    │   ├── InvalidUpdate            a light client cannot go on from what it trusts to that checkpoint
+    │   │   └── StaleTrust           what it trusts is too old to go on from
     │   ├── InvalidReceipt           not what that log would say of a tree of that size
     │   ├── UnknownOrigin
     │   ├── QuorumNotReached
@@ -314,6 +316,14 @@ class OtherFile(InvalidBundle):
 
 class InvalidFinality(Invalid):
     """The sealed state is not an epoch's boundary, or does not finalize the checkpoint."""
+
+
+class InvalidUpdate(Invalid):
+    """What is trusted does not lead to that checkpoint."""
+
+
+class StaleTrust(InvalidUpdate):
+    """What is trusted is too old: those who signed it may have left, and would not be punished for a lie."""
 
 
 class InvalidReceipt(Invalid):

@@ -12,7 +12,7 @@ where each C is {"epoch": 19, "root": "…"}. Validators stand in chunks of 64, 
 changes few values however many validators there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeVar
 
 from audit_chain.beacon.casper.containers import (
@@ -53,23 +53,7 @@ def load_casper(state: Names, preset: Preset) -> CasperState:
     if "casper" not in state:
         raise InvalidGenesis("the network is not founded yet", expected="its validators", got="too few")
     own = _shape(state["casper"], "bits", "finalized", "justified", "previous_justified", "slashings", "slot")
-    validators: list[Validator] = []
-    balances: list[Weight] = []
-    for registry, balance in zip(_chunks(state, "registry/"), _chunks(state, "balance/"), strict=True):
-        for (maximum, activation, exit_epoch, withdrawable, slashed), (weight, effective) in zip(
-            _rows(registry, 5), _rows(balance, 2), strict=True
-        ):
-            balances.append(Weight(weight))
-            validators.append(
-                Validator(
-                    effective_balance=Weight(effective),
-                    max_effective_balance=Weight(maximum),
-                    activation_epoch=Epoch(activation),
-                    exit_epoch=Epoch(exit_epoch),
-                    withdrawable_epoch=Epoch(withdrawable),
-                    slashed=bool(slashed),
-                )
-            )
+    validators, balances = read_registry(_chunks(state, "registry/"), _chunks(state, "balance/"))
     current, previous = _participation(state, len(validators))
     mixes = [from_base64(str(text)) for chunk in _chunks(state, "mix/") for text in _array(chunk)]
     return CasperState(
@@ -87,6 +71,28 @@ def load_casper(state: Names, preset: Preset) -> CasperState:
         current_justified_checkpoint=_checkpoint(own.value("justified")),
         finalized_checkpoint=_checkpoint(own.value("finalized")),
     )
+
+
+def read_registry(registry: Iterable[JSON], balance: Iterable[JSON]) -> tuple[list[Validator], list[Weight]]:
+    """The validators and their balances, by index, of the values of `registry/<n>` and `balance/<n>` in order."""
+    validators: list[Validator] = []
+    balances: list[Weight] = []
+    for chunk, weights in zip(registry, balance, strict=True):
+        for (maximum, activation, exit_epoch, withdrawable, slashed), (weight, effective) in zip(
+            _rows(chunk, 5), _rows(weights, 2), strict=True
+        ):
+            balances.append(Weight(weight))
+            validators.append(
+                Validator(
+                    effective_balance=Weight(effective),
+                    max_effective_balance=Weight(maximum),
+                    activation_epoch=Epoch(activation),
+                    exit_epoch=Epoch(exit_epoch),
+                    withdrawable_epoch=Epoch(withdrawable),
+                    slashed=bool(slashed),
+                )
+            )
+    return validators, balances
 
 
 def store_casper(state: Names, casper: CasperState) -> None:

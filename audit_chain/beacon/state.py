@@ -311,7 +311,7 @@ def get_network(state: State) -> Network:
     """Name and preset; InvalidGenesis before entry 0."""
     if "network" not in state:
         raise InvalidGenesis("the log begins with its genesis", expected="entry 0 of type genesis", got="none yet")
-    return state.read("network", _parse_network)
+    return state.read("network", parse_network)
 
 
 def get_preset(state: State) -> Preset:
@@ -322,7 +322,7 @@ def get_preset(state: State) -> Preset:
 
 
 def get_log(state: State) -> CurrentLog:
-    return state.read("log", _parse_log)
+    return state.read("log", parse_log)
 
 
 def get_beacon_origin(state: State) -> str:
@@ -339,7 +339,7 @@ def get_validator(state: State, name: str) -> RegisteredValidator:
     key = f"validator/{name}"
     if key not in state:
         raise UnknownValidator("no such validator is registered", got=name)
-    return state.read(key, lambda value: _parse_validator(name, value))
+    return state.read(key, lambda value: parse_validator(name, value))
 
 
 def get_validator_at(state: State, index: int) -> RegisteredValidator:
@@ -485,12 +485,12 @@ def _load_tree(state: State) -> Frontier:
     return Frontier(shape.integer("size"), [from_base64(text) for text in shape.texts("hashes")])
 
 
-def _parse_network(value: JSON) -> Network:
+def parse_network(value: JSON) -> Network:
     shape = _shape(value, "network", "name", "preset", "validators")
     return Network(shape.text("name"), shape.text("preset"), shape.integer("validators"))
 
 
-def _parse_log(value: JSON) -> CurrentLog:
+def parse_log(value: JSON) -> CurrentLog:
     shape = _shape(value, "log", "key", "origin", "restarts", "since")
     return CurrentLog(parse_key(shape.text("key")), shape.integer("restarts"), shape.integer("since"))
 
@@ -505,7 +505,7 @@ def _parse_seal(value: JSON) -> LatestSeal:
     )
 
 
-def _parse_validator(name: str, value: JSON) -> RegisteredValidator:
+def parse_validator(name: str, value: JSON) -> RegisteredValidator:
     shape = _shape(value, f"validator/{name}", "governance", "index", "joined", "keys", "weight")
     return RegisteredValidator(
         name=name,
