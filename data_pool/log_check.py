@@ -25,9 +25,16 @@ Visit = Callable[[int, bytes], None]
 """Is shown the index and bytes of every entry that is there, in order."""
 
 
-def check_log(store: LogStore, key: VerifierKey, findings: Findings, visit: Visit | None = None) -> None:
-    """Adds to `findings` what is wrong with the log that `key` signs."""
-    _LogCheck(store, key, findings, visit or (lambda _index, _entry: None)).run()
+def check_log(
+    store: LogStore,
+    key: VerifierKey,
+    findings: Findings,
+    visit: Visit | None = None,
+    *,
+    earlier: Sequence[VerifierKey] = (),
+) -> None:
+    """Adds to `findings` what is wrong with the log that `key` signs, and before it, under other origins, `earlier`."""
+    _LogCheck(store, (key, *earlier), findings, visit or (lambda _index, _entry: None)).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,9 @@ class _Leaf:
 
 
 class _LogCheck:
-    def __init__(self, store: LogStore, key: VerifierKey, findings: Findings, visit: Visit) -> None:
+    def __init__(self, store: LogStore, keys: Sequence[VerifierKey], findings: Findings, visit: Visit) -> None:
         self._store = store
-        self._key = key
+        self._keys = keys
         self._findings = findings
         self._visit = visit
         self._tree = _Tree()
@@ -102,18 +109,23 @@ class _LogCheck:
         """The root that was signed at that size; the seal's own where its note does not hold."""
         try:
             note = Note.parse(seal.note)
-            verified_signatures(note, [self._key])
+            key = self._key_of(note)
+            verified_signatures(note, [key])
             signed = LogCheckpoint.parse(note.text)
         except AuditChainError as error:
             self._findings.add(where, f"its note does not hold ({error})", checkpoint=seal.size)
             return seal.root
         if len(note.signatures) != 1 or note.render() != seal.note:
             self._findings.add(where, "its note has other lines than the log's signature", checkpoint=seal.size)
-        if signed != LogCheckpoint(self._key.name, seal.size, seal.root):
+        if signed != LogCheckpoint(key.name, seal.size, seal.root):
             expected, got = f"{signed.size} {signed.root.hex()}", f"{seal.size} {seal.root.hex()}"
             what = "size or root is not the signed one"
             self._findings.add(where, what, expected=expected, got=got, checkpoint=seal.size)
         return signed.root
+
+    def _key_of(self, note: Note) -> VerifierKey:
+        origin = note.text.partition("\n")[0]
+        return next((key for key in self._keys if key.name == origin), self._keys[0])
 
     def _check_seal_entry(self, previous: Seal | None, seal: Seal, where: str) -> None:
         try:

@@ -9,19 +9,18 @@ from apps.beacon.models import Block, Cosignature, Epoch, Finality
 from apps.network.gathering import Cosigning
 from apps.network.network_file import NetworkFile
 from audit_chain import canonical
-from audit_chain.beacon.casper.containers import ZERO_ROOT, Checkpoint
-from audit_chain.beacon.casper.containers import Epoch as EpochNumber
+from audit_chain.beacon.casper.containers import ZERO_ROOT
 from audit_chain.beacon.entries import Seal, parse_entry
 from audit_chain.beacon.sealed_state import ProvenValue, SealedState
 from audit_chain.beacon.state import State
-from audit_chain.errors import NotInLog, QuorumNotReached, UnknownVersion
-from audit_chain.log.checkpoint import LogCheckpoint
+from audit_chain.errors import Invalid, NotInLog, UnknownVersion
 from audit_chain.log.cosignature import timestamp_of
 from audit_chain.log.keys import COSIGN_ED25519, COSIGN_MLDSA44, KeyKind
 from audit_chain.log.note import Note, Signature
 from audit_chain.log.policy import TrustPolicy
 from audit_chain.log.tiles import TileNodes
 from audit_chain.merkle.prover import inclusion_proof
+from audit_chain.proof.finality import verify_finality
 from audit_chain.statemap.map import StateMap
 
 COSIGNER_KINDS = (COSIGN_ED25519, COSIGN_MLDSA44)
@@ -121,34 +120,16 @@ def finality_record(state: State, network: NetworkFile, policy: TrustPolicy) -> 
             unproven.save(update_fields=["proof"])
 
 
-def is_quorum(note: Note, policy: TrustPolicy) -> bool:
-    try:
-        policy.verify_cosignatures(note)
-    except QuorumNotReached:
-        return False
-    return True
-
-
-def proves(sealed: SealedState, finalized: Checkpoint) -> bool:
-    """Whether who signed this boundary has finalized that checkpoint, by its vote or by what its state says."""
-    if not sealed.is_boundary:
-        return False
-    return sealed.finalized == finalized or (
-        sealed.justified == finalized and sealed.epoch == EpochNumber(finalized.epoch + 1)
-    )
-
-
 def _finality_proof(finality: Finality, network: NetworkFile, policy: TrustPolicy) -> SealedState | None:
     """The first later boundary that a quorum cosigned and that proves it; None while there is none."""
-    root = LogCheckpoint.parse(checkpoint_note(finality.size, network, kinds=()).text).root
-    finalized = Checkpoint(EpochNumber(finality.epoch), root)
+    note = checkpoint_note(finality.size, network)
     for size in Epoch.objects.filter(number__gt=finality.epoch).order_by("number").values_list("size", flat=True):
         try:
             sealed = sealed_state(size, FINALITY_NAMES, network)
-        except UnknownVersion:
+            verify_finality(policy, note, sealed)
+        except (UnknownVersion, Invalid):
             continue
-        if proves(sealed, finalized) and is_quorum(sealed.note, policy):
-            return sealed
+        return sealed
     return None
 
 

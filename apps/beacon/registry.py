@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db.models import Max, Sum
 
 from apps.beacon import finality
-from apps.beacon.epochs import unpack_voters
 from apps.beacon.errors import Refusal, not_found
 from apps.beacon.log import open_state, open_state_store, open_store
 from apps.beacon.models import Block, Cosignature, Epoch
+from apps.beacon.participation import unpack_voters
 from apps.beacon.selectors import PAGE_LIMIT, block_summaries, placements, slots_per_epoch
 from apps.network import beacon_api as api
 from apps.network.network_file import NetworkFile

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from apps.beacon.epochs import get_justified, get_participation, get_waiting_attestations
 from apps.beacon.finality import final_size, finality_record
 from apps.beacon.history import refuse_lost_history
 from apps.beacon.log import open_state, open_state_store, open_store
 from apps.beacon.models import Block, Epoch
 from apps.beacon.ordering import Ordering
+from apps.beacon.participation import get_justified, get_participation
+from apps.beacon.votes import get_waiting_attestations
 from apps.network.network_file import NetworkFile
 from apps.network.witness_client import WitnessClient
 from audit_chain.beacon.casper.accessors import get_current_epoch, is_active_validator

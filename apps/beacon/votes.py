@@ -1,50 +1,16 @@
-"""Epochs as rows, and votes as attestations: the one way in which sequencer and fsck read them off the state."""
+"""The votes that are kept here, as attestations for the next block."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from apps.beacon.models import Cosignature
-from audit_chain.beacon.casper.accessors import get_current_epoch, get_previous_epoch, is_active_validator
-from audit_chain.beacon.casper.containers import CasperState, Epoch
+from apps.beacon.participation import get_flags
+from audit_chain.beacon.casper.accessors import get_previous_epoch, is_active_validator
 from audit_chain.beacon.casper_state import load_boundaries
 from audit_chain.beacon.entries import Attestation
 from audit_chain.beacon.state import RegisteredValidator, State, get_log, get_validators
 from audit_chain.beacon.votes import MAX_VOTES, Vote
-from audit_chain.errors import UnknownEpoch
 from audit_chain.log.keys import COSIGN_ED25519
 from audit_chain.log.note import Signature
-
-
-@dataclass(frozen=True, slots=True)
-class Participation:
-    """Who voted for an epoch's boundary: weights, and one bit a validator, the first the lowest of the first byte."""
-
-    voted: int
-    total: int
-    voters: bytes
-
-
-def get_participation(casper: CasperState, epoch: int) -> Participation:
-    """Of this epoch or the one before, by the weights of this moment."""
-    flags = _flags(casper, epoch)
-    voted = total = bits = 0
-    for index, (validator, flag) in enumerate(zip(casper.validators, flags, strict=True)):
-        if is_active_validator(validator, Epoch(epoch)):
-            total += validator.effective_balance
-            voted += validator.effective_balance if flag else 0
-        bits |= flag << index
-    return Participation(voted, total, bits.to_bytes((len(flags) + 7) // 8, "little"))
-
-
-def get_justified(casper: CasperState, ended: int) -> list[int]:
-    """The latest epochs that are justified, just after the epoch `ended` has been processed."""
-    return [ended - age for age, bit in enumerate(casper.justification_bits) if bit and ended >= age]
-
-
-def unpack_voters(voters: bytes, names: Sequence[str]) -> tuple[str, ...]:
-    """The names, by index, whose bit is set."""
-    bits = int.from_bytes(voters, "little")
-    return tuple(name for index, name in enumerate(names) if bits >> index & 1)
 
 
 def get_waiting_attestations(state: State) -> list[Attestation]:
@@ -58,7 +24,7 @@ def get_waiting_attestations(state: State) -> list[Attestation]:
     for epoch, (size, root) in sorted(load_boundaries(state).items()):
         if epoch < get_previous_epoch(casper) or size <= since:
             continue  # Too late, or signed under an origin before the restart.
-        flags = _flags(casper, epoch)
+        flags = get_flags(casper, epoch)
         votes = sorted(
             (
                 vote
@@ -93,11 +59,3 @@ def _vote(validator: RegisteredValidator | None, line: str) -> Vote | None:
 
 def _ed25519_lines(size: int) -> Iterable[tuple[str, str]]:
     return Cosignature.objects.filter(size=size, kind=COSIGN_ED25519).values_list("validator", "line")
-
-
-def _flags(casper: CasperState, epoch: int) -> list[bool]:
-    if epoch == get_current_epoch(casper):
-        return casper.current_epoch_participation
-    if epoch == get_previous_epoch(casper):
-        return casper.previous_epoch_participation
-    raise UnknownEpoch("the state counts votes for two epochs", expected=get_current_epoch(casper), got=epoch)
