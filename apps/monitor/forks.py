@@ -23,6 +23,9 @@ from audit_chain.merkle.prover import consistency_proof, root_hash
 KEPT_HEADS: Final = 128
 """Of each log, the largest."""
 
+PAIRED: Final = 8
+"""Heads of each of two histories that are held against each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
@@ -77,14 +80,25 @@ class HeadBook:
         nodes = TileNodes(read, reference.size)
         if root_hash(reference.size, nodes) != reference.root:
             raise Unreachable("the beacon's tiles are not those of the tree that it signed")
-        conflicts = []
-        for head in suspects.values():
-            root = root_hash(head.size, nodes)
-            if root != head.root:
-                path = tuple(consistency_proof(head.size, reference.size, nodes))
-                conflicts.append(Conflict(head, reference, Prefix(root, path)))
-        self.checked.update(suspects)
-        return conflicts
+        # What contradicts the log is looked at again: more of those who signed both may show themselves.
+        conflicting = {key: head for key, head in suspects.items() if root_hash(head.size, nodes) != head.root}
+        self.checked.update(suspects.keys() - conflicting.keys())
+        shown = [
+            head
+            for head in self.heads.get(reference.origin, [])[-PAIRED:]
+            if head.size <= reference.size and conflicting and root_hash(head.size, nodes) == head.root
+        ]
+        return [
+            _conflict(head, other, nodes)
+            for head in list(conflicting.values())[-PAIRED:]
+            for other in (reference, *shown)
+            if head.size < other.size
+        ]
+
+
+def _conflict(head: Head, other: Head, nodes: TileNodes) -> Conflict:
+    prefix = Prefix(root_hash(head.size, nodes), tuple(consistency_proof(head.size, other.size, nodes)))
+    return Conflict(head, other, prefix)
 
 
 def caught_by(conflicts: Iterable[Conflict], registry: Registry) -> list[Caught]:

@@ -1,7 +1,7 @@
 """Reading: one look at a beacon and its validators, over HTTP and nothing else."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from apps.monitor.view import Beacon, Epoch, Head, Pool, Registry, Seat, View
@@ -20,7 +20,7 @@ from audit_chain.encoding import from_time
 from audit_chain.errors import AuditChainError
 from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import MAX_NOTE_SIZE
-from audit_chain.log.tiles import TileReader
+from audit_chain.log.tiles import TileKey, TileReader
 
 T = TypeVar("T")
 EPOCHS = 8  # as far back as a look goes; what was finalized before that is not looked at
@@ -71,8 +71,14 @@ class Reader:
         )
 
     def tiles(self, size: int) -> TileReader:
-        """The hash tiles of the beacon's log as it shows them."""
-        return LogClient(self._beacon).tile_reader(size)
+        """The hash tiles of the beacon's log as it shows them, each asked for once."""
+        read, kept = LogClient(self._beacon).tile_reader(size), dict[TileKey, bytes]()
+
+        def read_once(keys: Sequence[TileKey]) -> Mapping[TileKey, bytes]:
+            kept.update(read([key for key in keys if key not in kept]))
+            return kept
+
+        return read_once
 
     def registration(self, pool: str) -> SealedState | None:
         """The sealed state with the pool's registration and nothing else; None where the beacon shows none."""

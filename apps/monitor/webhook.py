@@ -46,6 +46,9 @@ class Webhook:
             return False
         return True
 
+    def close(self) -> None:
+        self._transport.close()
+
 
 def signature(body: bytes, secret: bytes, time: int) -> str:
     """The header's value."""
