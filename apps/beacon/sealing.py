@@ -119,6 +119,18 @@ class Sealing:
                 return None
             return self._seal(open_store(), waiting, now, even_empty=even_empty)
 
+    def seal_restart(self, entry: bytes, *, now: int) -> SealedTree:
+        """The seal of the block that restarts the log under this signer's origin. InvalidRestart for what does not."""
+        with self._transaction():
+            store = open_store()
+            first = store.lock().next_index
+            state = self._open_state()
+            parsed = parse_entry(entry)
+            process_parsed_entry(state, parsed, entry, first)
+            if get_log(state).key != self._signer.verifier_key:
+                raise ForeignLog("restarted under another key", expected=get_log(state).origin, got=self._signer.name)
+            return self._end_block(store, state, first, [(entry, parsed)], now)
+
     def standing(self) -> Standing:
         with self._transaction():
             state = self._open_state()
@@ -165,25 +177,28 @@ class Sealing:
         if get_next_index(state) != head.next_index:
             raise LogError("state and log are at different sizes", expected=head.next_index, got=get_next_index(state))
         admitted = [*_admit_votes(state), *_admit(state, waiting)]
-        entries = [entry for entry, _ in admitted]
-        if not entries and not even_empty:
+        if not admitted and not even_empty:
             return None
+        return self._end_block(store, state, head.next_index, admitted, now)
+
+    def _end_block(
+        self, store: LogStore, state: State, first: int, admitted: Sequence[tuple[bytes, Entry]], now: int
+    ) -> SealedTree:
         latest = get_latest_seal(state)
         slot = latest.slot + 1
         epoch, place = divmod(slot, state.casper.preset.slots_per_epoch)
-        counted = {parsed.epoch for _, parsed in admitted if isinstance(parsed, Attestation)}
-        _note_votes(state, counted)
+        _note_votes(state, {parsed.epoch for _, parsed in admitted if isinstance(parsed, Attestation)})
 
         time = to_time(max(now, from_time(latest.time) if latest.time else now))
         seal_entry = compute_seal(state, time=time)
         log = SealedLog(store, self._signer)
-        log.append(entries)
+        log.append([entry for entry, _ in admitted])
         seal = log.seal(time, heartbeat=True, make_entry=lambda _previous, _index: seal_entry.encode())
         if seal is None:
             raise LogError("the log did not seal the block")
         state.commit(seal.size)
 
-        block = block_of(slot, head.next_index, seal.size, (parsed for _, parsed in admitted))
+        block = block_of(slot, first, seal.size, (parsed for _, parsed in admitted))
         block.save(force_insert=True)
         if place == 0:
             Epoch.objects.create(number=epoch, size=seal.size, total=get_participation(state.casper, epoch).total)
