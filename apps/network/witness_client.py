@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from apps.network.errors import Unreachable
 from apps.network.network_file import ValidatorNode
-from apps.network.transport import Transport
+from apps.network.transport import Answer, Transport
 from audit_chain.encoding import from_decimal
 from audit_chain.errors import AuditChainError
 from audit_chain.log.checkpoint import LogCheckpoint
@@ -13,6 +13,7 @@ from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Note, Signature, verified_signatures
 from audit_chain.log.witness import AddCheckpointRequest, parse_cosignatures
 
+REASON_LIMIT = 200  # bytes
 ANSWER_LIMIT = 64 * 1024  # bytes; two cosignature lines are 4 KiB
 
 
@@ -63,7 +64,7 @@ class WitnessClient:
                 return AnotherSize(from_decimal(answer.body.decode("ascii").removesuffix("\n")))
         except (Unreachable, AuditChainError, UnicodeDecodeError) as problem:
             return NotSigned(None, str(problem))
-        return NotSigned(answer.status, f"status {answer.status}")
+        return NotSigned(answer.status, f"status {answer.status}{_reason(answer)}")
 
     def latest_checkpoint(self, key: VerifierKey) -> LogCheckpoint | None:
         """The checkpoint that the witness shows of the log that `key` signs; None where there is none, or no answer."""
@@ -86,3 +87,9 @@ class WitnessClient:
         """tlog-witness: the answer is verified as a note made of the checkpoint's text and the returned lines."""
         returned = Note(Note.parse(note).text, tuple(parse_cosignatures(body)))
         return Cosigned(tuple(signature for _, signature in verified_signatures(returned, self._keys)))
+
+
+def _reason(answer: Answer) -> str:
+    """What the witness says of its refusal, as far as it is a short line of text."""
+    line = answer.body[:REASON_LIMIT].partition(b"\n")[0].decode("ascii", "replace")
+    return f": {line}" if answer.media_type.startswith("text/plain") and line.isprintable() and line else ""

@@ -1,95 +1,145 @@
-"""Following the beacon: its log is replayed in the background, and at once when an unknown pool wants a cosignature."""
+"""Following the beacon: its log is replayed when it asks for a vote, and when an unknown pool wants a cosignature."""
 
 import logging
 import threading
 import time
 from functools import lru_cache
 
-from django.db import Error, connection
+from django.db import Error, transaction
 
-from apps.network.errors import NetworkError
-from apps.network.log_client import LogClient
-from apps.network.network_file import NetworkFile
-from apps.network.transport import Transport
+from apps.network.beacon_client import BeaconClient
+from apps.network.errors import Declined, NetworkError
+from apps.validator.errors import BeaconUnread, Disbelieved
+from apps.validator.heads import WitnessedLog, found_problem, keep_head, latest_checkpoint, note_problem
 from apps.validator.identity import Identity
-from apps.validator.known_logs import log_key, pool_of
-from apps.validator.replica import BeaconDisbelieved, catch_up
-from audit_chain.log.keys import VerifierKey
+from apps.validator.known_logs import find_log, pool_of
+from apps.validator.models import Replica as ReplicaRow
+from apps.validator.replica import Replica, replayed_size
+from audit_chain.errors import Invalid, InvalidSignature, LogError, Malformed
+from audit_chain.log.checkpoint import LogCheckpoint
+from audit_chain.log.cosignature import timestamp_of
+from audit_chain.log.note import Note, verified_signatures
 
 logger = logging.getLogger(__name__)
 
+REPLAY = "replay with `manage.py replay`, go on with `manage.py clear_problem`"
 PAUSE = 0.2  # seconds between two replays, however many unknown origins are asked about
-INTERVAL = 30.0  # seconds between looks at a beacon from which nothing is heard
-SETTLING = 1.0  # seconds after we cosign the beacon until the others have too
 
 
 class Follower:
-    """Replays one beacon's log, one replay at a time; safe to share between threads."""
+    """One beacon's log as this process follows it; safe to share between threads."""
 
-    def __init__(self, network: NetworkFile) -> None:
-        self._network = network
-        self._log = LogClient(Transport(network.beacon.url, answer_seconds=5.0))
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._beacon = BeaconClient(identity.network.beacon.url)
+        self._log = self._beacon.log
+        self.replica = Replica(identity.network, identity.node.name, self._log)
         self._one_at_a_time = threading.Lock()
         self._ended = -PAUSE
-        self._news = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._thread.start()
+        self._recalled = False
 
-    def look_soon(self) -> None:
-        """Has the background replay go ahead: the beacon has something new."""
-        self._news.set()
+    def find(self, origin: str) -> WitnessedLog | None:
+        """A log that this validator witnesses besides the beacon's; the beacon is read for a pool unknown so far."""
+        return find_log(origin, self._identity, self.replica.reader()) or self._learn(origin)
 
-    def learn(self, origin: str, identity: Identity) -> VerifierKey | None:
-        """The key of a pool that this validator may not know yet; None if it finds none.
+    def recall(self) -> None:
+        """Holds the store against our own latest published cosignature, once in each process.
 
-        Replays the log for it, but one request at a time and not more often than once in a while: asking about pools
-        that do not exist costs the beacon little, and a beacon that hangs does not take all our threads with it.
+        A store that was put back from an older copy learns here that it has signed more than it remembers. BeaconUnread
+        where the beacon cannot be asked: then it has nothing to sign either.
         """
-        if pool_of(origin, identity) is None or not self._one_at_a_time.acquire(timeout=PAUSE):
+        if self._recalled:
+            return
+        try:
+            published = Note.parse(self._log.checkpoint())
+        except Declined as answer:
+            if answer.status != 404:
+                raise BeaconUnread(f"the beacon does not show its checkpoint: {answer}") from None
+        except (NetworkError, Malformed) as problem:
+            raise BeaconUnread(f"the beacon does not show its checkpoint: {problem}") from None
+        else:
+            self._compare(published)
+        self._recalled = True
+
+    def stop(self, problem: Disbelieved) -> None:
+        """Notes why this validator signs nothing of this network any more, and what its operator can do."""
+        lines = [str(problem)]
+        if problem.subroots:
+            lines.append(self._differing(problem.at, problem.subroots))
+        lines.append(REPLAY)
+        logger.error("stopped: %s", "; ".join(lines))
+        note_problem("; ".join(lines))
+
+    def _differing(self, size: int, own: dict[str, bytes]) -> str:
+        """Which sections of the state are others on the beacon, as far as it says."""
+        try:
+            theirs = {section.name: section.root for section in self._beacon.state_sections(size).sections}
+        except NetworkError:
+            return "the beacon does not say which sub-roots it has"
+        names = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
+        return f"sub-roots that differ: {', '.join(names) or 'none'}"
+
+    def _compare(self, published: Note) -> None:
+        own = self._identity
+        key = own.network.beacon.key
+        try:
+            verified_signatures(published, [key])
+            signatures = [line for _, line in verified_signatures(published, own.node.all_keys)]
+            checkpoint = LogCheckpoint.parse(published.text)
+        except (InvalidSignature, Malformed):
+            return  # nothing of ours
+        head = latest_checkpoint(key.name)
+        if head and head.size == checkpoint.size and head.root != checkpoint.root:
+            note_problem(f"the beacon shows our cosignature on another tree of size {head.size} than we remember")
+        elif head is None or head.size < checkpoint.size:
+            logger.error("this validator has signed up to %s and remembers less", checkpoint.size)
+            with transaction.atomic():
+                keep_head(published, key, signatures, timestamp_of(signatures[0]))
+                ReplicaRow.objects.update_or_create(pk=1, defaults={"is_amnesic": True})
+
+    def _learn(self, origin: str) -> WitnessedLog | None:
+        """The pool's log, if the beacon's final state knows it.
+
+        Replays for one request at a time and not more often than once in a while: asking about pools that do not exist
+        costs the beacon little, and a beacon that hangs does not take all our threads with it.
+        """
+        if pool_of(origin, self._identity) is None or not self._one_at_a_time.acquire(timeout=PAUSE):
             return None
         try:
-            if time.monotonic() - self._ended >= PAUSE:
+            if time.monotonic() - self._ended >= PAUSE and found_problem() is None:
                 self._catch_up()
         finally:
+            self._ended = time.monotonic()
             self._one_at_a_time.release()
-        return log_key(origin, identity)
-
-    def _run(self) -> None:
-        while True:
-            if self._news.wait(INTERVAL):
-                time.sleep(SETTLING)
-                self._news.clear()
-            try:
-                with self._one_at_a_time:
-                    self._catch_up()
-            except Exception as problem:  # whatever a beacon can make it stumble over, the next look is due
-                logger.error("could not follow the beacon: %s", type(problem).__name__)
-            finally:
-                connection.close()
+        return find_log(origin, self._identity, self.replica.reader())
 
     def _catch_up(self) -> None:
+        """Replays up to the beacon's latest final checkpoint."""
         try:
-            catch_up(self._log, self._network)
-        except BeaconDisbelieved as problem:
-            if problem.is_news:
-                logger.error("the beacon's log is not believed: %s", problem)
-        except NetworkError as problem:
-            logger.info("could not read the beacon's log: %s", problem)
+            checkpoint = self._identity.network.policy().verify(self._log.checkpoint()).checkpoint
+            if checkpoint.size <= replayed_size() or checkpoint.origin != self._identity.network.beacon.key.name:
+                return
+            with self.replica.turn(patience=PAUSE):
+                self.replica.advance(checkpoint)
+                with transaction.atomic():
+                    self.replica.commit(checkpoint.size)
+        except Disbelieved as problem:
+            self.stop(problem)
+        except (NetworkError, Invalid, Malformed, LogError) as problem:
+            logger.info("could not follow the beacon's log: %s", problem)
         except Error as problem:
             logger.error("could not keep the beacon's log: %s", type(problem).__name__)
-        finally:
-            self._ended = time.monotonic()
 
 
 @lru_cache(maxsize=1)
-def _follower(network: NetworkFile) -> Follower:
-    return Follower(network)
+def _follower(identity: Identity) -> Follower:
+    return Follower(identity)
 
 
 _starting = threading.Lock()
 
 
 def follower(identity: Identity) -> Follower:
-    """This process's follower, started with the first request."""
+    """This process's follower."""
     with _starting:
-        return _follower(identity.network)
+        return _follower(identity)

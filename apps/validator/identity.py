@@ -4,32 +4,51 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from apps.network.errors import NetworkFileInvalid
-from apps.network.key_files import read_key
 from apps.network.network_file import NetworkFile, ValidatorNode, load
+from apps.network.signers import Cosigner
+from apps.validator.errors import Stopped
+from audit_chain.beacon.key_set import KeySet
 from audit_chain.errors import Malformed
-from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, VerifierKey
+from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Signature
 from audit_chain.log.policy import TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
+class Cosigners:
+    """The signers of one key set."""
+
+    keys: KeySet
+    signers: tuple[Cosigner, ...]
+
+    def cosign(self, checkpoint_text: str, timestamp: int) -> list[Signature]:
+        return [signer.cosign(checkpoint_text, timestamp) for signer in self.signers]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Identity:
-    """`further_logs` are origins and keys beside the beacon's and the pools'."""
+    """`cosigners` are those of all key sets that are here; `further_logs` have keys beside the network's own."""
 
     network: NetworkFile
     node: ValidatorNode
-    ed25519: CosignerEd25519
-    mldsa44: CosignerMLDSA44
+    cosigners: tuple[Cosigners, ...]
     further_logs: dict[str, VerifierKey]
 
-    def cosign(self, checkpoint_text: str, timestamp: int) -> list[Signature]:
-        """Both cosignatures on the checkpoint. Nothing is checked and nothing kept: that is `witnessing`'s part."""
-        return [cosigner.cosign(checkpoint_text, timestamp) for cosigner in (self.ed25519, self.mldsa44)]
+    @property
+    def pubkeys(self) -> tuple[bytes, ...]:
+        """All Ed25519 keys that this validator has or had: they are one voice."""
+        return tuple(keys.ed25519.public for keys in self.node.key_sets)
+
+    def cosigners_at(self, timestamp: int) -> Cosigners:
+        """Those of the newest key set that is valid then; Stopped where none is."""
+        for cosigners in reversed(self.cosigners):
+            if cosigners.keys.is_valid_at(timestamp):
+                return cosigners
+        raise Stopped("no key of this validator is valid now: rotate its keys")
 
 
 @lru_cache(maxsize=1)
@@ -37,18 +56,19 @@ def identity() -> Identity:
     """This validator as configured; NetworkFileInvalid where files are missing or do not belong together."""
     network = load(Path(settings.NETWORK_FILE))
     node = network.validator(settings.VALIDATOR_NAME)
-    folder = settings.VAR_DIR / "keys" / "validators" / node.name
-    key_name = node.keys[0].name
-    found = Identity(
+    open_signers = import_string(settings.COSIGNERS)
+    return Identity(
         network=network,
         node=node,
-        ed25519=CosignerEd25519(key_name, read_key(folder / "ed25519.pem", Ed25519PrivateKey)),
-        mldsa44=CosignerMLDSA44(key_name, read_key(folder / "mldsa44.pem", MLDSA44PrivateKey)),
+        cosigners=tuple(Cosigners(keys, _checked(keys, open_signers(node.name, keys))) for keys in node.key_sets),
         further_logs=_further_logs(settings.VAR_DIR / "validators" / f"{node.name}.logs"),
     )
-    if (found.ed25519.verifier_key, found.mldsa44.verifier_key) != node.keys:
-        raise NetworkFileInvalid(f"the keys in {folder} are not those that the network file names for {node.name}")
-    return found
+
+
+def _checked(keys: KeySet, signers: tuple[Cosigner, ...]) -> tuple[Cosigner, ...]:
+    if tuple(signer.verifier_key for signer in signers) != keys.keys:
+        raise NetworkFileInvalid(f"the keys of {keys.ed25519.name} are not those that the network file names")
+    return signers
 
 
 def _further_logs(path: Path) -> dict[str, VerifierKey]:

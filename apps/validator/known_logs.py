@@ -1,28 +1,36 @@
-"""Which logs this validator witnesses, and the key that signs each."""
+"""Logs that this validator witnesses besides the beacon's, each with its key and the tree it starts from."""
 
-from apps.network.state_rows import StateRows
+from apps.validator.heads import WitnessedLog
 from apps.validator.identity import Identity
-from apps.validator.models import StateItem
-from audit_chain.beacon.names import beacon_origin, is_name, pool_origin
-from audit_chain.beacon.state import get_pool
-from audit_chain.errors import UnknownPool
-from audit_chain.log.keys import VerifierKey
+from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.names import is_name, pool_origin
+from audit_chain.beacon.state import State, get_committee, get_crosslink, get_member, get_pool, is_founded
+from audit_chain.errors import RefusedHistory, RefusedOrigin, UnknownPool
+from audit_chain.log.checkpoint import LogCheckpoint
 
 
-def log_key(origin: str, identity: Identity) -> VerifierKey | None:
-    """The key of the beacon's log, of a pool registered on the replayed beacon, or of a log in the operator's file."""
-    network = identity.network
-    if origin == beacon_origin(network.network):
-        return network.beacon.key
+def find_log(origin: str, identity: Identity, state: State) -> WitnessedLog | None:
+    """The log of a pool that the replayed state knows, or one in the operator's file; None for any other.
+
+    RefusedHistory where the pool is suspended, RefusedOrigin where this validator is not on its committee.
+    """
     if origin in identity.further_logs:
-        return identity.further_logs[origin]
-    pool = pool_of(origin, identity)
-    if pool is None:
+        return WitnessedLog(identity.further_logs[origin])
+    name = pool_of(origin, identity)
+    if name is None or not is_founded(state):
         return None
     try:
-        return get_pool(StateRows(StateItem.objects), pool).key
+        pool = get_pool(state, name)
     except UnknownPool:
         return None
+    if pool.suspended or get_member(state, pool.member).suspended:
+        raise RefusedHistory("the pool is suspended", got=name)
+    if not _is_on_committee(state, name, identity.node.name):
+        raise RefusedOrigin("this validator is not on the pool's committee")
+    current = get_crosslink(state, name)
+    # Who is new to a pool begins with what the network knows of it, never with nothing.
+    start = LogCheckpoint(origin, current.size, current.root) if current.size else None
+    return WitnessedLog(pool.key, start)
 
 
 def pool_of(origin: str, identity: Identity) -> str | None:
@@ -30,3 +38,14 @@ def pool_of(origin: str, identity: Identity) -> str | None:
     prefix = pool_origin(identity.network.network, "")
     name = origin.removeprefix(prefix)
     return name if name != origin and is_name(name) else None
+
+
+def _is_on_committee(state: State, pool: str, validator: str) -> bool:
+    """Of the current epoch, or of one that a crosslink may still name."""
+    casper = state.casper
+    current = get_current_epoch(casper)
+    earliest = max(0, current - casper.preset.max_epochs_per_crosslink)
+    return any(
+        validator in {one.name for one in get_committee(state, pool, epoch)}
+        for epoch in range(current, earliest - 1, -1)
+    )

@@ -1,4 +1,4 @@
-"""What a validator must not forget."""
+"""What a validator must not forget. The state map's tables are in `apps.validator.state_store`."""
 
 from django.db import models
 
@@ -17,35 +17,47 @@ class SignedHead(models.Model):
         return f"{self.origin} at {self.size}"
 
 
-class StateItem(models.Model):
-    """One key of the beacon's state as this validator computed it; the value is canonical JSON."""
+class SignedVote(models.Model):
+    """A vote that one of our keys has cast, or that it must count as cast (docs/spec/slashing-protection.md)."""
 
-    key = models.TextField(primary_key=True)
-    value = models.BinaryField()
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class Tile(models.Model):
-    """Whole content of a hash tile of the beacon's log, as far as it was replayed."""
-
-    level = models.SmallIntegerField()
-    index = models.BigIntegerField()
-    data = models.BinaryField()
+    network = models.CharField(max_length=64)  # EIP-3076's genesis_validators_root, hex
+    pubkey = models.CharField(max_length=96)  # hex
+    source = models.BigIntegerField()
+    target = models.BigIntegerField()
+    signing_root = models.BinaryField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["level", "index"], name="one_row_per_tile")]
+        indexes = [models.Index(fields=["network", "pubkey"], name="votes_of_a_key")]
 
     def __str__(self) -> str:
-        return f"tile {self.level}/{self.index}"
+        return f"{self.source} to {self.target}"
+
+
+class SignedBlock(models.Model):
+    """A block that a key of an imported file has proposed. Our validators propose none."""
+
+    network = models.CharField(max_length=64)
+    pubkey = models.CharField(max_length=96)
+    slot = models.BigIntegerField()
+    signing_root = models.BinaryField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["network", "pubkey"], name="blocks_of_a_key")]
+
+    def __str__(self) -> str:
+        return f"slot {self.slot}"
 
 
 class Replica(models.Model):
-    """One row: how far the beacon's log was replayed, and what was found wrong with it, if anything."""
+    """One row: the origin of the beacon's log that the state was replayed from, and what has to be minded.
 
-    size = models.BigIntegerField(default=0)
+    `problem` is why this validator signs nothing any more; only its operator clears it. `is_amnesic` says that it was
+    found to have signed what it does not remember: it sits out the epoch at hand.
+    """
+
+    origin = models.TextField(default="")
     problem = models.TextField(null=True)  # noqa: DJ001 - no problem is another thing than an empty one
+    is_amnesic = models.BooleanField(default=False)
 
     def __str__(self) -> str:
-        return f"replayed up to {self.size}"
+        return f"replica of {self.origin}"

@@ -1,173 +1,313 @@
-"""The beacon's log, replayed: every entry checked by the state transition, every root against a final checkpoint.
+"""The beacon's log, replayed: every entry checked by the state transition, every seal's state root against our own.
 
-What a validator believes of the beacon has been signed by the beacon's key, cosigned by the quorum of the trust policy,
-extends what it replayed before, and agrees with what it has cosigned itself.
+What is kept here either stands under a checkpoint that this validator cosigned, or under one that is final. Entries
+are read and checked without the store's write lock; it is taken for the moment in which the outcome is kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
+from apps.network.errors import NetworkError
 from apps.network.log_client import LogClient
 from apps.network.network_file import NetworkFile
-from apps.network.state_rows import StateRows
-from apps.validator.models import Replica, StateItem, Tile
-from apps.validator.witnessing import latest_checkpoint
-from audit_chain.beacon.names import beacon_origin
-from audit_chain.beacon.transition import process_entry
-from audit_chain.errors import Invalid, LogError, Malformed
+from apps.validator.errors import BeaconUnread, Disbelieved
+from apps.validator.models import Replica as ReplicaRow
+from apps.validator.state_store import SqliteStateStore
+from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.entries import Attestation, parse_entry
+from audit_chain.beacon.state import (
+    State,
+    get_beacon_origin,
+    get_latest_seal,
+    get_log,
+    get_next_index,
+    get_seal_entry,
+    get_validator,
+)
+from audit_chain.beacon.transition import process_parsed_entry
+from audit_chain.errors import (
+    Invalid,
+    InvalidConsistencyProof,
+    LogError,
+    Malformed,
+    OldVersion,
+    RefusedHistory,
+    StateMismatch,
+    UnknownValidator,
+)
 from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.tiles import TILE_WIDTH, TileKey, TileNodes, TileReader, grow
+from audit_chain.log.tiles import TILE_WIDTH, TileNodes
+from audit_chain.merkle.frontier import Frontier
 from audit_chain.merkle.hashing import leaf_hash
 from audit_chain.merkle.proof import verify_consistency
-from audit_chain.merkle.prover import consistency_proof, root_hash
+from audit_chain.merkle.prover import consistency_proof
+from audit_chain.statemap.map import StateMap
+from audit_chain.statemap.store import prune, roll_back
 
-BUNDLES = 16  # replayed and kept at a time: 4096 entries
+logger = logging.getLogger(__name__)
 
-
-class BeaconDisbelieved(Invalid):
-    """The beacon shows a history that contradicts what it or the validators have signed.
-
-    `is_news` is False where the last look found the same.
-    """
-
-    is_news = True
-
-
-def replayed_size() -> int:
-    return _replica().size
-
-
-def believed_problem() -> str | None:
-    return _replica().problem
-
-
-def catch_up(log: LogClient, network: NetworkFile) -> None:
-    """Replays the log up to its latest final checkpoint.
-
-    Raises BeaconDisbelieved, having noted it, where the log contradicts anything that is known of it; Unreachable and
-    Declined where it cannot be read. A stop leaves the part that was replayed and proven; the next call goes on there.
-    """
-    try:
-        _catch_up(log, network)
-    except (Malformed, Invalid, LogError) as problem:
-        disbelief = BeaconDisbelieved(f"{type(problem).__name__}: {problem}")
-        disbelief.is_news = _note_problem(str(disbelief))
-        raise disbelief from None
-    _note_problem(None)
-
-
-def _catch_up(log: LogClient, network: NetworkFile) -> None:
-    _begin(network)
-    checkpoint = network.policy().verify(log.checkpoint()).checkpoint
-    tiles_there = log.tile_reader(checkpoint.size)
-    size = replayed_size()
-    if checkpoint.size < size:
-        raise BeaconDisbelieved("the final checkpoint went back", expected=f"at least {size}", got=checkpoint.size)
-    _check_extends(_kept(size), checkpoint, tiles_there)
-    _check_agrees_with_cosigned(checkpoint, log, beacon_origin(network.network))
-    for part in _parts(log, size, checkpoint.size):
-        _replay(part, checkpoint, tiles_there)
-
-
-def _begin(network: NetworkFile) -> None:
-    """Entry 0 is not asked for: it follows from the network file, and the signed root has to agree."""
-    if replayed_size() == 0:
-        _keep(_computed(0, [network.genesis_entry()]))
+BUNDLES = 16  # read at a time: 4096 entries
+KEEP_EVERY = 1024  # entries after which a long replay is kept at the next seal
+EPOCHS_KEPT = 2  # before the finalized one, for a restart from there
+BUSY = 4.0  # seconds to wait for another request's replay
 
 
 @dataclass(frozen=True, slots=True)
-class _Computed:
-    """What some entries make of the replica; nothing of it is kept yet."""
+class Vote:
+    """What a cosignature on a checkpoint says."""
+
+    checkpoint: LogCheckpoint
+    source: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the replay has come to: the block that ends there, and what a cosignature on it would say."""
 
     size: int
-    root: bytes
-    tiles: Mapping[TileKey, bytes]
-    state: StateRows
+    slot: int
+    slots_per_epoch: int
+    time: str
+    epoch: int
+    justified: int
+
+    @property
+    def is_boundary(self) -> bool:
+        return self.slot % self.slots_per_epoch == 0
 
 
-def _replay(entries: tuple[int, list[bytes]], checkpoint: LogCheckpoint, tiles_there: TileReader) -> None:
-    first, data = entries
-    computed = _computed(first, data)
-    _check_extends(LogCheckpoint(checkpoint.origin, computed.size, computed.root), checkpoint, tiles_there)
-    _keep(computed)
+class Replica:
+    """One beacon's log as this process has replayed it. Everything but `reader` within `turn`."""
 
+    def __init__(self, network: NetworkFile, name: str, log: LogClient) -> None:
+        self._network = network
+        self._name = name
+        self._log = log
+        self._lock = threading.Lock()
+        self._state: State | None = None
+        self._reader: State | None = None
+        self._slots: dict[int, int] = {}
+        self.votes_seen: list[Vote] = []
 
-def _computed(first: int, entries: Sequence[bytes]) -> _Computed:
-    state = StateRows(StateItem.objects)
-    for index, entry in enumerate(entries, first):
-        process_entry(state, entry, index)
-    size = first + len(entries)
-    tiles = grow(first, [leaf_hash(entry) for entry in entries], read_tiles)
-    root = root_hash(size, TileNodes(_over(tiles, read_tiles), size))
-    return _Computed(size=size, root=root, tiles=tiles, state=state)
+    @contextmanager
+    def turn(self, *, patience: float = BUSY) -> Iterator[None]:
+        """One request at a time. What it leaves uncommitted is forgotten."""
+        if not self._lock.acquire(timeout=patience):
+            raise BeaconUnread("another request is replaying the beacon's log")
+        try:
+            yield
+            if self._state is not None and self._state.map.version != get_next_index(self._state):
+                self._state = None
+        except BaseException:
+            self._state = None
+            raise
+        finally:
+            self.votes_seen = []
+            self._lock.release()
 
+    def advance(self, checkpoint: LogCheckpoint) -> Position:
+        """The position at the checkpoint, whose tree is replayed to its end but not kept.
 
-def _keep(computed: _Computed) -> None:
-    with transaction.atomic():
-        rows = [Tile(level=level, index=index, data=data) for (level, index), data in computed.tiles.items()]
-        Tile.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["level", "index"], update_fields=["data"], batch_size=100
+        The caller has verified the beacon's signature on it. Raises RefusedHistory, BeaconUnread, or Disbelieved where
+        the beacon signed what breaks the rules.
+        """
+        try:
+            return self._advance(checkpoint)
+        except NetworkError as problem:
+            raise BeaconUnread(f"the beacon's log cannot be read: {problem}") from None
+
+    def commit(self, size: int) -> None:
+        """Keeps the replay up to there, within the caller's transaction; OldVersion where another process did."""
+        state = self._open()
+        if state.map.version != size:
+            state.commit(size)
+        ReplicaRow.objects.update_or_create(pk=1, defaults={"origin": self._network.beacon.key.name})
+        self._prune(state)
+
+    def forget(self) -> None:
+        """Begins again from what is kept."""
+        self._state = None
+
+    def reader(self) -> State:
+        """The state as kept last; shared by all requests, for reading only."""
+        latest = SqliteStateStore().latest()
+        reader = self._reader
+        if reader is None or reader.map.version != (latest and latest.version):
+            reader = self._reader = State(StateMap(SqliteStateStore()))
+        return reader
+
+    def _advance(self, checkpoint: LogCheckpoint) -> Position:
+        self._follow_restart(checkpoint)
+        state = self._open()
+        start = get_next_index(state)
+        if checkpoint.size < start:
+            raise RefusedHistory("older than what was replayed", expected=f"at least {start}", got=checkpoint.size)
+        if checkpoint.size == start and start and _tree(state).root() != checkpoint.root:
+            raise RefusedHistory("another tree than the one that was replayed", got=checkpoint.size)
+        for first, entries in self._parts(start, checkpoint.size):
+            self._check_entries(state, entries, checkpoint)
+            if first == 0:
+                self._check_genesis(entries, checkpoint)
+            self._replay(state, first, entries, checkpoint)
+        return self._position(state, checkpoint)
+
+    def _open(self) -> State:
+        latest = SqliteStateStore().latest()
+        if self._state is None or self._state.map.version != (latest and latest.version):
+            self._state = State(StateMap(SqliteStateStore()))
+        return self._state
+
+    def _parts(self, start: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
+        """Entries from `start` up to `size` in parts that end where bundles end, each with the index of its first."""
+        while start < size:
+            first_bundle = start // TILE_WIDTH
+            bundles = range(first_bundle, min(first_bundle + BUNDLES, -(-size // TILE_WIDTH)))
+            entries = [entry for bundle in bundles for entry in self._log.bundle(bundle, size=size)]
+            part = entries[start - first_bundle * TILE_WIDTH :]
+            yield start, part
+            start += len(part)
+
+    def _check_entries(self, state: State, entries: list[bytes], checkpoint: LogCheckpoint) -> None:
+        """Nothing, where these are the next entries of the checkpoint's tree: only then they are the beacon's word."""
+        tree = _tree(state)
+        for entry in entries:
+            tree.append(leaf_hash(entry))
+        try:
+            self._check_extends(LogCheckpoint(checkpoint.origin, tree.size, tree.root()), checkpoint)
+        except (InvalidConsistencyProof, LogError, Malformed):
+            raise RefusedHistory("the entries are not those of the checkpoint's tree", got=checkpoint.size) from None
+
+    def _check_extends(self, older: LogCheckpoint, newer: LogCheckpoint) -> None:
+        proof: list[bytes] = []
+        if 0 < older.size < newer.size:
+            nodes = TileNodes(self._log.tile_reader(newer.size), newer.size)
+            proof = consistency_proof(older.size, newer.size, nodes)
+        verify_consistency(
+            old_size=older.size, old_root=older.root, new_size=newer.size, new_root=newer.root, proof=proof
         )
-        computed.state.write()
-        Replica.objects.update_or_create(pk=1, defaults={"size": computed.size})
+
+    def _check_genesis(self, entries: list[bytes], checkpoint: LogCheckpoint) -> None:
+        genesis = self._network.genesis_entries()
+        if entries[: len(genesis)] != genesis:
+            raise Disbelieved("the log begins with another genesis than the network file", size=checkpoint.size)
+
+    def _replay(self, state: State, first: int, entries: list[bytes], checkpoint: LogCheckpoint) -> None:
+        kept = first
+        for index, data in enumerate(entries, first):
+            try:
+                entry = parse_entry(data)
+                if isinstance(entry, Attestation):
+                    self._note_own_vote(state, entry)
+                process_parsed_entry(state, entry, data, index)
+            except StateMismatch as problem:
+                raise Disbelieved(str(problem), size=index + 1, subroots=problem.subroots) from None
+            except (Malformed, Invalid) as problem:
+                raise Disbelieved(f"entry {index}: {type(problem).__name__}: {problem}", size=index) from None
+            size = index + 1
+            if size - kept >= KEEP_EVERY and size < checkpoint.size and get_latest_seal(state).index == index:
+                self._keep(size)
+                kept = size
+
+    def _keep(self, size: int) -> None:
+        """A stop in a long replay goes on from here."""
+        try:
+            with transaction.atomic():
+                self.commit(size)
+        except (OldVersion, DatabaseError) as problem:
+            raise BeaconUnread(f"the replay could not be kept ({type(problem).__name__})") from None
+
+    def _note_own_vote(self, state: State, entry: Attestation) -> None:
+        if get_beacon_origin(state) != self._network.beacon.key.name:
+            return
+        try:
+            own = get_validator(state, self._name).index
+        except UnknownValidator:
+            return
+        if any(vote.validator == own for vote in entry.votes):
+            casper = state.casper
+            is_current = entry.epoch == get_current_epoch(casper)
+            source = casper.current_justified_checkpoint if is_current else casper.previous_justified_checkpoint
+            checkpoint = LogCheckpoint(self._network.beacon.key.name, entry.size, entry.root)
+            self.votes_seen.append(Vote(checkpoint, source.epoch, entry.epoch))
+
+    def _position(self, state: State, checkpoint: LogCheckpoint) -> Position:
+        seal = get_latest_seal(state)
+        if seal.index is None or seal.time is None or seal.index != checkpoint.size - 1:
+            raise Disbelieved("the checkpoint does not end with a seal", size=checkpoint.size)
+        if get_log(state).key != self._network.beacon.key:
+            raise RefusedHistory(
+                "the log is not that of the network file's key", expected=self._network.beacon.key.name
+            )
+        width = state.casper.preset.slots_per_epoch
+        return Position(
+            size=checkpoint.size,
+            slot=seal.slot,
+            slots_per_epoch=width,
+            time=seal.time,
+            epoch=seal.slot // width,
+            justified=state.casper.current_justified_checkpoint.epoch,
+        )
+
+    def _follow_restart(self, checkpoint: LogCheckpoint) -> None:
+        """Goes back to the last kept version that the log under its new origin still begins with."""
+        row = ReplicaRow.objects.filter(pk=1).first()
+        if row is None or row.origin in ("", self._network.beacon.key.name):
+            return
+        store = SqliteStateStore()
+        kept = [one.version for one in store.versions() if one.version <= checkpoint.size]
+        version = next((one for one in reversed(kept) if self._is_prefix(one, checkpoint)), None)
+        with transaction.atomic():
+            if version is None:
+                store.forget_after(-1)
+            else:
+                roll_back(store, version)
+            ReplicaRow.objects.filter(pk=1).update(origin=self._network.beacon.key.name)
+        self._state = None
+        logger.warning("the beacon was restarted: replaying its log from size %s", version or 0)
+
+    def _is_prefix(self, version: int, checkpoint: LogCheckpoint) -> bool:
+        tree = _tree(State(StateMap(SqliteStateStore(), version=version)))
+        try:
+            self._check_extends(LogCheckpoint(checkpoint.origin, tree.size, tree.root()), checkpoint)
+        except InvalidConsistencyProof:
+            return False
+        return True
+
+    def _prune(self, state: State) -> None:
+        """Forgets versions from before the finalized epochs: no restart goes back there."""
+        casper = state.casper
+        width = casper.preset.slots_per_epoch
+        store = SqliteStateStore()
+        versions = [one.version for one in store.versions()]
+        if versions:
+            self._slots[versions[-1]] = get_latest_seal(state).slot
+        end = max(0, casper.finalized_checkpoint.epoch - EPOCHS_KEPT) * width
+        keep_from = next((one for one in reversed(versions) if self._slot_at(one) <= end), None)
+        if keep_from is not None and keep_from != versions[0]:
+            prune(store, keep_from)
+        self._slots = {version: slot for version, slot in self._slots.items() if version in versions}
+
+    def _slot_at(self, version: int) -> int:
+        if version not in self._slots:
+            self._slots[version] = get_latest_seal(State(StateMap(SqliteStateStore(), version=version))).slot
+        return self._slots[version]
 
 
-def _parts(log: LogClient, start: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Entries from `start` up to `size` in parts that end where bundles end, each with the index of its first."""
-    while start < size:
-        first_bundle = start // TILE_WIDTH
-        bundles = range(first_bundle, min(first_bundle + BUNDLES, -(-size // TILE_WIDTH)))
-        entries = [entry for bundle in bundles for entry in log.bundle(bundle, size=size)]
-        part = entries[start - first_bundle * TILE_WIDTH :]
-        yield start, part
-        start += len(part)
+def replayed_size() -> int:
+    """Size of the beacon's log as far as it was replayed and kept."""
+    latest = SqliteStateStore().latest()
+    return latest.version if latest else 0
 
 
-def _check_extends(older: LogCheckpoint, newer: LogCheckpoint, tiles: TileReader) -> None:
-    """Nothing, where the newer tree, whose tiles are read, begins with the older one."""
-    proof = consistency_proof(older.size, newer.size, TileNodes(tiles, newer.size))
-    verify_consistency(old_size=older.size, old_root=older.root, new_size=newer.size, new_root=newer.root, proof=proof)
-
-
-def _check_agrees_with_cosigned(checkpoint: LogCheckpoint, log: LogClient, origin: str) -> None:
-    cosigned = latest_checkpoint(origin)
-    if cosigned is None:
-        return
-    older, newer = sorted((checkpoint, cosigned), key=lambda one: one.size)
-    _check_extends(older, newer, log.tile_reader(newer.size))
-
-
-def _kept(size: int) -> LogCheckpoint:
-    return LogCheckpoint("", size, root_hash(size, TileNodes(read_tiles, size)))
-
-
-def read_tiles(keys: Sequence[TileKey]) -> dict[TileKey, bytes]:
-    """Those tiles of the replica that exist."""
-    found: dict[TileKey, bytes] = {}
-    for level in {level for level, _ in keys}:
-        indexes = [index for other, index in keys if other == level]
-        for index, data in Tile.objects.filter(level=level, index__in=indexes).values_list("index", "data"):
-            found[level, index] = bytes(data)
-    return found
-
-
-def _over(changed: Mapping[TileKey, bytes], below: TileReader) -> TileReader:
-    def read(keys: Sequence[TileKey]) -> dict[TileKey, bytes]:
-        missing = [key for key in keys if key not in changed]
-        return {**below(missing), **{key: changed[key] for key in keys if key in changed}}
-
-    return read
-
-
-def _replica() -> Replica:
-    return Replica.objects.filter(pk=1).first() or Replica(pk=1)
-
-
-def _note_problem(problem: str | None) -> bool:
-    """Whether that is another one than before."""
-    if _replica().problem == problem:
-        return False
-    Replica.objects.update_or_create(pk=1, defaults={"problem": problem})
-    return True
+def _tree(state: State) -> Frontier:
+    """The log's frontier with the latest seal in it; right after a block only."""
+    tree = Frontier(state.tree.size, state.tree.hashes)
+    if get_latest_seal(state).index == tree.size and (seal := get_seal_entry(state)) is not None:
+        tree.append(leaf_hash(seal.encode()))
+    return tree

@@ -1,9 +1,10 @@
 """What a validator says of itself."""
 
 from apps.network.validator_api import Following, ValidatorStatus, WitnessedLog
+from apps.validator.heads import found_problem
 from apps.validator.identity import Identity
 from apps.validator.models import SignedHead
-from apps.validator.replica import believed_problem, replayed_size
+from apps.validator.replica import replayed_size
 from audit_chain.encoding import to_time
 
 
@@ -18,10 +19,10 @@ def status_of(identity: Identity) -> ValidatorStatus:
     return ValidatorStatus(
         name=identity.node.name,
         network=identity.network.network,
-        keys=tuple(map(str, identity.node.keys)),
+        keys=tuple(map(str, identity.node.all_keys)),
         logs=tuple(
             WitnessedLog(origin=head.origin, size=head.size, root=bytes(head.root), time=to_time(head.signed_at))
             for head in heads
         ),
-        beacon=Following(url=identity.network.beacon.url, size=replayed_size(), problem=believed_problem()),
+        beacon=Following(url=identity.network.beacon.url, size=replayed_size(), problem=found_problem()),
     )

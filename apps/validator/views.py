@@ -5,20 +5,21 @@ import time
 from collections.abc import Callable
 from functools import wraps
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from apps.network import wire
 from apps.network.errors import NetworkFileInvalid
-from apps.validator import replica
 from apps.validator.following import follower
+from apps.validator.heads import check_running
 from apps.validator.identity import identity
-from apps.validator.known_logs import log_key
 from apps.validator.models import SignedHead
+from apps.validator.replica import replayed_size
 from apps.validator.selectors import signed_note, status_of
-from apps.validator.witnessing import cosign, read_request
-from audit_chain.errors import MalformedRequest, Refused, RefusedOldSize, RefusedOrigin
+from apps.validator.witnessing import cosign, cosign_beacon, read_request
+from audit_chain.errors import MalformedRequest, Refused, RefusedHistory, RefusedOldSize, RefusedOrigin, RefusedVote
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.note import Note
 from audit_chain.log.witness import AddCheckpointRequest, render_cosignatures
@@ -76,19 +77,27 @@ def add_checkpoint(request: HttpRequest) -> HttpResponse:
     except RefusedOldSize as refusal:
         return HttpResponse(f"{refusal.size}\n", status=refusal.status, content_type=SIZE_TYPE)
     except Refused as refusal:
+        if isinstance(refusal, RefusedHistory | RefusedVote):
+            logger.warning("no cosignature: %s", refusal)
         return plain(f"{refusal}\n", status=refusal.status)
 
 
 def _add_checkpoint(request: AddCheckpointRequest) -> HttpResponse:
     own = identity()
     following = follower(own)
+    now = int(time.time())
     origin = LogCheckpoint.parse(Note.parse(request.note).text).origin
-    key = log_key(origin, own) or following.learn(origin, own)
-    if key is None:
-        raise RefusedOrigin("unknown log")
-    cosignatures = cosign(request, key=key, identity=own, now=int(time.time()))
-    if key == own.network.beacon.key:
-        following.look_soon()
+    if origin == own.network.beacon.key.name:
+        cosignatures = cosign_beacon(
+            request, follower=following, identity=own, now=now, tolerance=settings.BLOCK_TIME_TOLERANCE
+        )
+    else:
+        if origin not in own.further_logs:
+            check_running()
+        log = following.find(origin)
+        if log is None:
+            raise RefusedOrigin("unknown log")
+        cosignatures = cosign(request, log=log, identity=own, now=now)
     return plain(render_cosignatures(cosignatures).decode())
 
 
@@ -104,11 +113,11 @@ def checkpoint(request: HttpRequest, *, origin_hash: str) -> HttpResponse:
 
 @endpoint("GET")
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 when the store answers, the keys are the network's and the beacon's genesis is known."""
+    """200 when the store answers and the keys are the network's."""
     try:
         follower(identity())
         SignedHead.objects.exists()
-        replica.replayed_size()
+        replayed_size()
     except NetworkFileInvalid as problem:
         return plain(f"{problem}\n", status=503)
     except DatabaseError as problem:
@@ -119,7 +128,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @endpoint("GET")
 def status(request: HttpRequest) -> HttpResponse:
     own = identity()
-    follower(own)
     response = HttpResponse(wire.to_text(status_of(own)), content_type="application/json")
     response["Cache-Control"] = "no-store"
     return response

@@ -1,18 +1,32 @@
-"""Witnessing: a checkpoint is cosigned if it extends what was cosigned before (C2SP tlog-witness, "add-checkpoint")."""
+"""Witnessing: a checkpoint is cosigned if it extends what was cosigned before (C2SP tlog-witness, "add-checkpoint").
 
-import hashlib
+A cosignature on the beacon's log is a vote besides: given at the boundary of an epoch, after the log was replayed, and
+never against an earlier vote.
+"""
+
+import logging
 
 from django.db import transaction
 
+from apps.validator import protection
+from apps.validator.errors import BeaconUnread, Disbelieved
+from apps.validator.following import Follower
+from apps.validator.heads import WitnessedLog, check_running, keep_head, latest_checkpoint
 from apps.validator.identity import Identity
-from apps.validator.models import SignedHead
-from audit_chain.errors import MalformedRequest
+from apps.validator.models import Replica as ReplicaRow
+from apps.validator.replica import Position, Replica, Vote
+from audit_chain.beacon.slashing_protection import KeyHistory, SignedVote, check_vote
+from audit_chain.encoding import from_time
+from audit_chain.errors import MalformedRequest, OldVersion, RefusedHistory, RefusedVote
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import VerifierKey
-from audit_chain.log.note import Note, Signature, verified_signatures
+from audit_chain.log.note import Note, Signature
 from audit_chain.log.witness import AddCheckpointRequest, check_request
 
+logger = logging.getLogger(__name__)
+
 NO_SIGNATURE = Signature("nobody", bytes(4), bytes(1)).line().encode() + b"\n"
+ATTEMPTS = 2  # a second one when another process of this validator has kept something meanwhile
 
 
 def read_request(body: bytes) -> AddCheckpointRequest:
@@ -27,43 +41,116 @@ def read_request(body: bytes) -> AddCheckpointRequest:
         return AddCheckpointRequest.parse(text + separator + NO_SIGNATURE)
 
 
-def cosign(request: AddCheckpointRequest, *, key: VerifierKey, identity: Identity, now: int) -> list[Signature]:
-    """Our cosignatures on the request's checkpoint, kept on the disk before they are returned.
+def cosign(request: AddCheckpointRequest, *, log: WitnessedLog, identity: Identity, now: int) -> list[Signature]:
+    """Our cosignatures on the request's checkpoint of a log that is not the beacon's.
 
-    Raises `audit_chain.errors.Refused`. Most refusals end with the first check, which takes no lock. A stop before the
-    commit leaves the earlier head and no signature outside; a stop after it leaves a head whose signature the log asks
-    for again, with the size that a 409 tells it.
+    They are kept on the disk before they are returned. Raises `audit_chain.errors.Refused`. Most refusals end with the
+    first check, which takes no lock. A stop before the commit leaves the earlier head and no signature outside; a stop
+    after it leaves a head whose signature the log asks for again, with the size that a 409 tells it.
     """
-    check_request(request, log_keys={key.name: key}, latest=latest_checkpoint(key.name))
+    _check(request, log)
     # The write lock is taken before the head is read (BEGIN IMMEDIATE), so no other request comes between.
     with transaction.atomic():
-        checkpoint = check_request(request, log_keys={key.name: key}, latest=latest_checkpoint(key.name))
-        note = Note.parse(request.note)
-        cosignatures = identity.cosign(note.text, now)
-        _keep(checkpoint, _own_copy(note, key, cosignatures), now)
+        checkpoint = _check(request, log)
+        return _sign_and_keep(request, checkpoint, log.key, identity, now)
+
+
+def cosign_beacon(
+    request: AddCheckpointRequest, *, follower: Follower, identity: Identity, now: int, tolerance: int
+) -> list[Signature]:
+    """Our cosignatures on a checkpoint of the beacon's log, which is our vote for it.
+
+    What was replayed, the vote and the head are kept in one transaction before the signatures are returned. A stop
+    before its commit leaves all three as they were; a stop after it leaves a vote that may be signed again.
+    Raises Refused; where the beacon broke the rules, it is noted first, and every later request is refused.
+    """
+    check_running()
+    log = WitnessedLog(identity.network.beacon.key)
+    checkpoint = _check(request, log)
+    replica = follower.replica
+    with replica.turn():
+        follower.recall()
+        for attempt in range(ATTEMPTS):
+            try:
+                position = replica.advance(checkpoint)
+                check_time(position, now=now, tolerance=tolerance)
+                vote = _vote(position, checkpoint)
+                return _vote_and_keep(request, vote, replica, identity, now)
+            except Disbelieved as problem:
+                follower.stop(problem)
+                raise
+            except OldVersion:
+                replica.forget()
+                if attempt + 1 == ATTEMPTS:
+                    break
+    raise BeaconUnread("another process of this validator keeps replaying the beacon's log")
+
+
+def check_time(position: Position, *, now: int, tolerance: int) -> None:
+    """RefusedHistory where the last block was not made about now; that earlier blocks rise is for the transition."""
+    if abs(from_time(position.time) - now) > tolerance:
+        raise RefusedHistory("the block was not made about now", expected=f"within {tolerance} s", got=position.time)
+
+
+def _check(request: AddCheckpointRequest, log: WitnessedLog) -> LogCheckpoint:
+    latest = latest_checkpoint(log.key.name) or log.start
+    checkpoint = check_request(request, log_keys={log.key.name: log.key}, latest=latest)
+    if log.start and checkpoint.size == log.start.size and checkpoint.root != log.start.root:
+        raise RefusedHistory("another tree than the one that the beacon has of this log", got=checkpoint.size)
+    return checkpoint
+
+
+def _vote(position: Position, checkpoint: LogCheckpoint) -> Vote:
+    if not position.is_boundary:
+        raise RefusedVote("only an epoch's boundary is voted on", got=f"slot {position.slot}")
+    return Vote(checkpoint, source=position.justified, target=position.epoch)
+
+
+def _vote_and_keep(
+    request: AddCheckpointRequest, vote: Vote, replica: Replica, identity: Identity, now: int
+) -> list[Signature]:
+    key = identity.network.beacon.key
+    network = protection.network_root(key)
+    with transaction.atomic():
+        replica.commit(vote.checkpoint.size)
+        _check(request, WitnessedLog(key))
+        history = protection.read_all(network, identity.pubkeys)
+        own = identity.cosigners_at(now).keys.ed25519.public
+        signed = _signed(vote)
+        if _has_forgotten(history, replica.votes_seen):
+            # Whoever lost its memory of one vote may have lost that of a vote nobody has shown: it sits this epoch out.
+            seen = [_signed(one) for one in replica.votes_seen]
+            out = SignedVote(vote.target, vote.source, None)
+            protection.remember(network, own, [*seen, out])
+            ReplicaRow.objects.filter(pk=1).update(is_amnesic=False)
+            signatures = None
+        else:
+            check_vote(signed, history)
+            protection.remember(network, own, [signed])
+            signatures = _sign_and_keep(request, vote.checkpoint, key, identity, now)
+    if signatures is None:
+        logger.error("this validator has cast votes that it does not remember: it sits out epoch %s", vote.target)
+        raise RefusedVote("this validator does not remember all of its votes", got=f"epoch {vote.target}")
+    return signatures
+
+
+def _signed(vote: Vote) -> SignedVote:
+    return SignedVote(vote.target, vote.source, protection.signing_root(vote.checkpoint))
+
+
+def _has_forgotten(history: KeyHistory, seen: list[Vote]) -> bool:
+    """Whether the log shows a vote of ours that we do not remember, or we have found that out before."""
+    lowest = history.votes[0].target if history.votes else -1
+    known = {(vote.target, vote.signing_root) for vote in history.votes}
+    votes = [_signed(vote) for vote in seen]
+    unknown = [vote for vote in votes if vote.target > lowest and (vote.target, vote.signing_root) not in known]
+    return bool(unknown) or ReplicaRow.objects.filter(pk=1, is_amnesic=True).exists()
+
+
+def _sign_and_keep(
+    request: AddCheckpointRequest, checkpoint: LogCheckpoint, key: VerifierKey, identity: Identity, now: int
+) -> list[Signature]:
+    note = Note.parse(request.note)
+    cosignatures = identity.cosigners_at(now).cosign(note.text, now)
+    keep_head(note, key, cosignatures, now)
     return cosignatures
-
-
-def latest_checkpoint(origin: str) -> LogCheckpoint | None:
-    """What the next checkpoint of this log is held against: the one cosigned last; None before the first."""
-    head = SignedHead.objects.filter(origin=origin).first()
-    return LogCheckpoint(origin, head.size, bytes(head.root)) if head else None
-
-
-def _own_copy(note: Note, key: VerifierKey, cosignatures: list[Signature]) -> Note:
-    """The checkpoint with the log's verified signature and ours; whatever else was on it is not our word."""
-    by_log = tuple(signature for _, signature in verified_signatures(note, [key]))
-    return Note(note.text, (*by_log, *cosignatures))
-
-
-def _keep(checkpoint: LogCheckpoint, note: Note, now: int) -> None:
-    SignedHead.objects.update_or_create(
-        origin=checkpoint.origin,
-        defaults={
-            "origin_hash": hashlib.sha256(checkpoint.origin.encode()).hexdigest(),
-            "size": checkpoint.size,
-            "root": checkpoint.root,
-            "note": note.render(),
-            "signed_at": now,
-        },
-    )

@@ -9,6 +9,7 @@ from apps.network.beacon_client import BeaconClient
 from apps.network.committee import Committee
 from apps.network.errors import Declined
 from audit_chain.beacon.deposit import Deposit
+from audit_chain.beacon.entries import Member as MemberEntry
 from audit_chain.beacon.names import member_key_name, pool_origin
 from audit_chain.log.keys import NoteSigner
 from audit_chain.log.note import Note
@@ -37,6 +38,10 @@ class Member:
         beacon.register_member(name=self.name, key=str(self.signer.verifier_key), operator_token=OPERATOR_TOKEN)
         eventually(lambda: is_known(lambda: beacon.member(self.name).registered.final))
         return self
+
+    def entry(self) -> bytes:
+        """What registers the member."""
+        return MemberEntry(self.name, self.signer.verifier_key).encode()
 
     def deposit(self, digest: bytes) -> bytes:
         return Deposit(NETWORK, self.name, digest).sign(self.signer).render()

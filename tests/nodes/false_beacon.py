@@ -1,64 +1,148 @@
-"""A beacon that says whatever a test has it say, over HTTP, with the real keys of beacon and validators."""
+"""A beacon in the test's hands: it shows any history under any checkpoint that its key and its validators can sign."""
 
 import http.server
+import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apps.network.key_files import read_key
-from apps.network.network_file import NetworkFile, validator_key_name
+from apps.network.network_file import NetworkFile
+from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.entries import Attestation, Crosslink, parse_entry
+from audit_chain.beacon.entries import Ballot as BallotEntry
 from audit_chain.beacon.entries import Member as MemberEntry
 from audit_chain.beacon.entries import Pool as PoolEntry
-from audit_chain.beacon.names import beacon_origin
+from audit_chain.beacon.entries import Seal as SealEntry
+from audit_chain.beacon.motion import Ballot, Motion
+from audit_chain.beacon.state import State, get_crosslink, get_slot, get_validator
+from audit_chain.beacon.transition import compute_seal, process_entry
+from audit_chain.beacon.votes import Vote
+from audit_chain.canonical import JSON
+from audit_chain.encoding import from_time, to_base64, to_time
 from audit_chain.errors import AuditChainError
+from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import CosignerEd25519, NoteSigner
 from audit_chain.log.note import Note
 from audit_chain.log.sealed_log import SealedLog
 from audit_chain.log.store import MemoryLogStore, Seal
 from audit_chain.log.tiles import ENTRIES, TILE_WIDTH, encode_entry_bundle, parse_tile_path
 from audit_chain.merkle.hashing import HASH_SIZE
+from audit_chain.statemap.map import StateMap
+from audit_chain.statemap.store import MemoryStateStore
 from tests.nodes.cast import Member, Pool
 
 
 class History:
-    """One history of the beacon's log."""
+    """One history of the beacon's log, sealed block by block; `clock` is the time of the last block."""
 
-    def __init__(self, network: NetworkFile, var_dir: Path) -> None:
+    def __init__(self, network: NetworkFile, var_dir: Path, *, start: int | None = None) -> None:
         self.network = network
+        self.var_dir = var_dir
         self.store = MemoryLogStore()
-        self.log = SealedLog(
-            self.store,
-            NoteSigner(beacon_origin(network.network), read_key(var_dir / "keys" / "beacon.pem", Ed25519PrivateKey)),
-        )
+        key = read_key(var_dir / "keys" / "beacon.pem", Ed25519PrivateKey)
+        self.signer = NoteSigner(network.beacon.key.name, key)
+        self.log = SealedLog(self.store, self.signer)
         self.cosigners = [
             CosignerEd25519(
-                validator_key_name(network.network, node.name),
+                node.keys[0].name,
                 read_key(var_dir / "keys" / "validators" / node.name / "ed25519.pem", Ed25519PrivateKey),
             )
             for node in network.validators
         ]
-        self.slot = 0
-        self.block(network.genesis_entry())
+        self.state = State(StateMap(MemoryStateStore()))
+        self.clock = int(time.time()) if start is None else start
+        for entry in network.genesis_entries():
+            self.add(entry)
 
-    def block(self, *entries: bytes) -> Seal:
-        self.slot += 1
-        self.log.append(entries)
-        seal = self.log.seal("2026-11-22T15:40:00Z", heartbeat=True, extra={"slot": self.slot})
+    def add(self, entry: bytes, *, unchecked: bool = False) -> None:
+        """Appends an entry, which the state lets in unless that is not asked for."""
+        if not unchecked:
+            process_entry(self.state, entry, self.store.head().next_index)
+        self.log.append([entry])
+
+    def seal(self, *, spoil: Callable[[SealEntry], SealEntry] = lambda seal: seal) -> Seal:
+        """Ends the block."""
+        time = to_time(self.clock)
+        entry = spoil(compute_seal(self.state, time=time)).encode()
+        seal = self.log.seal(time, heartbeat=True, make_entry=lambda _previous, _index: entry)
         assert seal
+        self.state.commit(seal.size)
         return seal
 
-    def register(self, member: Member, *pools: Pool) -> Seal:
-        entries = [MemberEntry(member.name, member.signer.verifier_key).encode()]
-        entries += [PoolEntry(pool.name, member.name, pool.signer.verifier_key).encode() for pool in pools]
+    def block(self, *entries: bytes) -> Seal:
+        for entry in entries:
+            self.add(entry)
+        return self.seal()
+
+    def boundary(self, *entries: bytes) -> Seal:
+        """Blocks until an epoch's first one, which holds the entries and is voted on."""
+        while get_slot(self.state) % self.slots_per_epoch:
+            self.block()
         return self.block(*entries)
 
-    def cosigned(self, seal: Seal, *, count: int = 3) -> bytes:
-        """The seal's checkpoint with the cosignatures of the first `count` validators."""
+    @property
+    def slots_per_epoch(self) -> int:
+        return self.state.casper.preset.slots_per_epoch
+
+    def attest(self, seal: Seal, *, names: Sequence[str]) -> None:
+        """Takes votes for the last boundary into the log."""
+        epoch = get_current_epoch(self.state.casper)
+        text = Note.parse(seal.note).text
+        votes = []
+        for node, cosigner in zip(self.network.validators, self.cosigners, strict=True):
+            if node.name in names:
+                blob = cosigner.cosign(text, self.clock).blob
+                votes.append(Vote(get_validator(self.state, node.name).index, blob))
+        self.add(Attestation(epoch, seal.size, seal.root, tuple(votes)).encode())
+
+    def register(self, member: Member, *pools: Pool) -> Seal:
+        """A boundary whose block registers them."""
+        entries = [MemberEntry(member.name, member.signer.verifier_key).encode()]
+        entries += [PoolEntry(pool.name, member.name, pool.signer.verifier_key).encode() for pool in pools]
+        return self.boundary(*entries)
+
+    def crosslink(self, pool: Pool, seal: Seal) -> None:
+        """Takes the pool's checkpoint into the log, cosigned by everybody."""
         note = Note.parse(seal.note)
-        signatures = [cosigner.cosign(note.text, 1_800_000_000) for cosigner in self.cosigners[:count]]
+        note = note.with_signatures(*(cosigner.cosign(note.text, self.clock) for cosigner in self.cosigners))
+        current = get_crosslink(self.state, pool.name).as_parent
+        self.add(Crosslink(pool.name, get_current_epoch(self.state.casper), current, note).encode())
+
+    def suspend(self, kind: str, name: str) -> None:
+        """Takes the votes of all validators for it into the log."""
+        content: dict[str, JSON] = {"kind": kind, "name": name}
+        motion = Motion("suspend", get_current_epoch(self.state.casper) + 9, bytes(8), content)
+        for node in self.network.validators[:3]:
+            key = read_key(self.var_dir / "keys" / "validators" / node.name / "governance.pem", Ed25519PrivateKey)
+            note = Ballot(self.network.network, node.name, motion).sign(NoteSigner(node.governance.name, key))
+            self.add(BallotEntry(note).encode())
+
+    def claim(self, size: int, root: bytes) -> Seal:
+        """A checkpoint of any tree, signed with the beacon's key; there is no such seal."""
+        text = LogCheckpoint(self.network.beacon.key.name, size, root).text()
+        return Seal(size, root, to_time(self.clock), Note(text, (self.signer.sign(text),)).render())
+
+    def copy_from(self, other: "History", *, size: int | None = None) -> None:
+        """Becomes that history up to a seal, to fork from there."""
+        self.__init__(self.network, self.var_dir, start=self.clock)  # type: ignore[misc]
+        entries = other.store.read_entries(0, other.store.head().next_index if size is None else size)
+        for entry in entries[self.store.head().next_index :]:
+            parsed = parse_entry(entry)
+            if isinstance(parsed, SealEntry):
+                self.clock = from_time(parsed.time)
+                self.seal()
+            else:
+                self.add(entry)
+
+    def cosigned(self, seal: Seal, *, count: int = 3) -> bytes:
+        """The seal's checkpoint with the cosignatures of the last `count` validators."""
+        note = Note.parse(seal.note)
+        signatures = [cosigner.cosign(note.text, self.clock) for cosigner in self.cosigners[-count:]]
         return note.with_signatures(*signatures).render()
 
 
@@ -68,6 +152,7 @@ class FalseBeacon:
     def __init__(self, history: History) -> None:
         self.history = history
         self.checkpoint = b""
+        self.sections: dict[str, bytes] = {}
         self.asked: list[str] = []
 
     def show(self, history: History, seal: Seal, *, count: int = 3) -> None:
@@ -77,6 +162,8 @@ class FalseBeacon:
         self.asked.append(path)
         if path == "/log/checkpoint":
             return self.checkpoint
+        if path.startswith("/state/sections"):
+            return self._sections()
         tile = parse_tile_path(path.removeprefix("/log/"))
         if tile.level == ENTRIES:
             first = tile.index * TILE_WIDTH
@@ -84,6 +171,10 @@ class FalseBeacon:
         return self.history.store.read_tiles([(tile.level, tile.index)])[tile.level, tile.index][
             : tile.width * HASH_SIZE
         ]
+
+    def _sections(self) -> bytes:
+        sections = [{"name": name, "root": to_base64(root)} for name, root in sorted(self.sections.items())]
+        return json.dumps({"size": 0, "root": to_base64(bytes(32)), "sections": sections}).encode()
 
     def spoil(self, bundle: bytes) -> bytes:
         """What becomes of each entry bundle: nothing bad, unless a test puts something else here."""

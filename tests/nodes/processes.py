@@ -75,7 +75,7 @@ class Processes:
         return BeaconClient(self.url("beacon"))
 
     def migrate(self, *names: str) -> None:
-        migrations = [self._manage(name, "migrate", "--verbosity=0") for name in names]
+        migrations = [self.manage(name, "migrate", "--verbosity=0") for name in names]
         for migration in migrations:
             assert migration.wait(60) == 0
 
@@ -134,13 +134,14 @@ class Processes:
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         if name == "sequencer":
-            return self._manage(name, "sequencer")
+            return self.manage(name, "sequencer")
         node = "beacon" if name == "beacon" else "validator"
         listen = f"--listen=127.0.0.1:{self.ports[name]}"
         arguments = ["-m", "waitress", listen, "--threads=4", f"apps.config.wsgi.{node}:application"]
         return self._run(name, [*arguments])
 
-    def _manage(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def manage(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """A management command of that node, begun."""
         return self._run(name, ["manage.py", *arguments])
 
     def _run(self, name: str, arguments: list[str], further: dict[str, str] | None = None) -> subprocess.Popen[bytes]:

@@ -4,14 +4,16 @@ import threading
 
 import pytest
 
+from apps.network import beacon_api as api
 from apps.network.committee import Committee
+from apps.network.errors import Unreachable
 from apps.network.gathering import CORRECTIONS, FIRST_RETRY, LAST_RETRY, Gathering
 from apps.network.witness_client import AnotherSize, Cosigned, NotSigned, WitnessAnswer
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import CosignerEd25519, NoteSigner
 from audit_chain.log.note import Note
-from audit_chain.log.policy import TrustPolicy
 from audit_chain.log.witness import AddCheckpointRequest
+from data_pool.network import Cosigned as CommitteeCosigned
 from tests.nodes.cast import key_of
 
 ORIGIN = "test.example/log"
@@ -165,20 +167,23 @@ def test_a_wake_up_ends_the_waiting() -> None:
 
 class TestCommittee:
     def committee(self, *witnesses: Scripted) -> Committee:
-        keys = [(witness.name, [witness.cosigner.verifier_key]) for witness in witnesses]
-        return Committee(witnesses, TrustPolicy.for_network(LOG.verifier_key, keys))
+        named = api.Committee(epoch=7, validators=tuple(witness.name for witness in witnesses))
+        return Committee(witnesses, lambda _origin: named)
+
+    def sign(self, *witnesses: Scripted) -> CommitteeCosigned:
+        return self.committee(*witnesses).cosign(ORIGIN, note_of(8), lambda old: prove(old, 8))
 
     def cast(self) -> list[Scripted]:
         return [Scripted(name, key=20 + place) for place, name in enumerate("abcd")]
 
     def test_everybody_present_signs(self) -> None:
         witnesses = self.cast()
-        assert len(self.committee(*witnesses).cosign(ORIGIN, note_of(8), lambda old: prove(old, 8))) == 4
+        assert len(self.sign(*witnesses).signatures) == 4
 
     def test_one_that_hangs_is_not_waited_for(self) -> None:
         witnesses = self.cast()
         witnesses[0].free.clear()
-        assert len(self.committee(*witnesses).cosign(ORIGIN, note_of(8), lambda old: prove(old, 8))) == 3
+        assert len(self.sign(*witnesses).signatures) == 3
         witnesses[0].free.set()
 
     def test_the_second_checkpoint_takes_one_request_each(self) -> None:
@@ -192,4 +197,21 @@ class TestCommittee:
         witnesses = self.cast()
         for witness in witnesses[:2]:
             witness.first = [NotSigned(403, "status 403")] * 9
-        assert len(self.committee(*witnesses).cosign(ORIGIN, note_of(8), lambda old: prove(old, 8))) == 2
+        assert len(self.sign(*witnesses).signatures) == 2
+
+    def test_only_the_committee_is_asked_and_its_epoch_is_told(self) -> None:
+        witnesses = self.cast()
+        committee = Committee(witnesses, lambda _origin: api.Committee(epoch=9, validators=("a", "c", "d")))
+        cosigned = committee.cosign(ORIGIN, note_of(8), lambda old: prove(old, 8))
+        assert cosigned.epoch == 9
+        assert {line.name for line in cosigned.signatures} == {witnesses[at].cosigner.name for at in (0, 2, 3)}
+        assert not witnesses[1].asked
+
+    def test_while_nobody_names_the_committee_nobody_is_asked(self) -> None:
+        witnesses = self.cast()
+
+        def ask(_origin: str) -> api.Committee:
+            raise Unreachable("nobody there")
+
+        assert not Committee(witnesses, ask).cosign(ORIGIN, note_of(8), lambda old: prove(old, 8)).signatures
+        assert not any(witness.asked for witness in witnesses)

@@ -1,7 +1,11 @@
-"""What a validator believes of a beacon: which pools it learns from it, and which histories it refuses."""
+"""What a validator believes of a beacon: what it replays and votes for, and which histories it refuses."""
 
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,13 +13,25 @@ from apps.network import wire
 from apps.network.validator_api import ValidatorStatus
 from audit_chain.beacon.entries import Member as MemberEntry
 from audit_chain.beacon.entries import Pool as PoolEntry
+from audit_chain.encoding import to_time
+from audit_chain.log.note import Note
 from audit_chain.log.store import Seal
 from tests.nodes.cast import Member, Pool, fresh_name
 from tests.nodes.false_beacon import FalseBeacon, History
 from tests.nodes.processes import Processes, eventually
-from tests.nodes.requests import Reply, add_checkpoint, send
+from tests.nodes.requests import Reply, add_checkpoint, cosignatures, send
 
 pytestmark = pytest.mark.xdist_group("replica")
+
+TABLES = (
+    "validator_signedhead",
+    "validator_signedvote",
+    "validator_signedblock",
+    "validator_replica",
+    "state_version",
+    "state_page",
+    "state_value",
+)
 
 
 class Scene:
@@ -25,15 +41,21 @@ class Scene:
         self.processes = processes
         self.beacon = beacon
         self.url = processes.url("bank")
+        self.store = processes.var_dir / "validators" / "bank.sqlite3"
 
-    def history(self) -> History:
-        return History(self.processes.network, self.processes.var_dir)
+    def history(self, **options: int) -> History:
+        history = History(self.processes.network, self.processes.var_dir, **options)
+        self.beacon.history = history
+        return history
 
-    def witness(self, pool: Pool) -> Reply:
-        """The validator's answer to the pool's first checkpoint."""
-        return add_checkpoint(self.url, old=0, proof=[], note=pool.grow().note)
+    def witness(self, pool: Pool, *, old: int = 0) -> Reply:
+        """The validator's answer to the pool's next checkpoint."""
+        seal = pool.grow()
+        return add_checkpoint(self.url, old=old, proof=pool.log.consistency_proof(old, seal.size), note=seal.note)
 
-    def cosign_beacon(self, history: History, seal: Seal, *, old: int = 0) -> Reply:
+    def ask(self, history: History, seal: Seal, *, old: int = 0) -> Reply:
+        """The validator's answer to the beacon's checkpoint."""
+        self.beacon.history = history
         proof = history.log.consistency_proof(old, seal.size)
         return add_checkpoint(self.url, old=old, proof=proof, note=seal.note)
 
@@ -48,11 +70,23 @@ class Scene:
             replies.append(self.witness(pool))
         return {reply.status for reply in replies} == {404}
 
-    def disbelieves(self, because: str) -> bool:
-        return because in (self.status().beacon.problem or "")
+    def problem(self) -> str:
+        return self.status().beacon.problem or ""
 
     def status(self) -> ValidatorStatus:
         return wire.parse(ValidatorStatus, send("GET", f"{self.url}/status").body)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        store = sqlite3.connect(self.store, timeout=10)
+        try:
+            with store:
+                return store.execute(query).fetchall()
+        finally:
+            store.close()
+
+    def restart(self) -> None:
+        self.processes.kill("bank")
+        self.processes.start("bank")
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +106,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def scene(running: Scene) -> Scene:
     """The running validator, which has forgotten everything."""
     running.beacon.checkpoint, running.beacon.spoil = b"", lambda bundle: bundle  # type: ignore[method-assign]
-    with sqlite3.connect(running.processes.var_dir / "validators" / "bank.sqlite3", timeout=10) as store:
-        for table in ("signedhead", "stateitem", "tile", "replica"):
-            store.execute(f"DELETE FROM validator_{table}")
-    store.close()
+    running.beacon.sections = {}
+    for table in TABLES:
+        running.rows(f"DELETE FROM {table}")
     return running
 
 
@@ -87,136 +120,162 @@ def cast() -> tuple[Member, Pool, Pool]:
 Cast = tuple[Member, Pool, Pool]
 
 
-def test_a_registered_pool_is_witnessed_and_no_other(scene: Scene, cast: Cast) -> None:
-    member, pool, other = cast
-    history = scene.history()
-    scene.beacon.show(history, history.register(member, pool))
-    assert scene.comes_to_witness(pool)
-    assert scene.never_witnesses(other)
-    assert scene.status().beacon.size == 5
-    assert scene.status().beacon.problem is None
+class TestVoting:
+    def test_a_boundary_is_replayed_and_cosigned_with_both_keys(self, scene: Scene) -> None:
+        history = scene.history()
+        seal = history.block()
+        reply = scene.ask(history, seal)
+        assert [len(line.blob) for line in cosignatures(reply)] == [72, 2428]
+        assert scene.status().beacon.size == seal.size
+        assert scene.rows("SELECT source, target FROM validator_signedvote") == [(0, 0)]
 
+    def test_epoch_after_epoch_is_voted_for_and_becomes_final(self, scene: Scene) -> None:
+        history = scene.history()
+        size = 0
+        for _ in range(8):
+            seal = history.boundary()
+            assert scene.ask(history, seal, old=size).status == 200
+            size = seal.size
+            history.attest(seal, names=["bank", "regulator", "court"])
+            history.seal()
+        assert history.state.casper.finalized_checkpoint.epoch == 6
+        votes = scene.rows("SELECT source, target FROM validator_signedvote ORDER BY target")
+        assert votes == [(0, 0), (0, 1), (0, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]
+        assert len(scene.rows("SELECT * FROM state_version")) < 8
 
-def test_a_pool_registered_later_is_learnt_from_there_on(scene: Scene, cast: Cast) -> None:
-    member, pool, other = cast
-    history = scene.history()
-    scene.beacon.show(history, history.register(member, pool))
-    assert scene.comes_to_witness(pool)
-    later = history.block(PoolEntry(other.name, member.name, other.signer.verifier_key).encode())
-    scene.beacon.show(history, later)
-    assert scene.comes_to_witness(other)
+    def test_a_block_within_an_epoch_is_no_vote(self, scene: Scene) -> None:
+        history = scene.history()
+        history.block()
+        reply = scene.ask(history, history.block())
+        assert reply.status == 422
+        assert "boundary" in reply.text
+        assert scene.problem() == ""
 
+    def test_the_same_checkpoint_is_signed_again(self, scene: Scene) -> None:
+        history = scene.history()
+        seal = history.block()
+        for old in (0, seal.size, seal.size):
+            assert scene.ask(history, seal, old=old).status == 200
+        assert len(scene.rows("SELECT * FROM validator_signedvote")) == 1
 
-def test_what_was_learnt_outlives_a_restart_without_the_beacon(scene: Scene, cast: Cast) -> None:
-    member, pool, other = cast
-    history = scene.history()
-    scene.beacon.show(history, history.register(member, pool, other))
-    assert scene.comes_to_witness(pool)
-    scene.processes.kill("bank")
-    scene.beacon.checkpoint = b""
-    scene.processes.start("bank")
-    assert scene.witness(other).status == 200
+    def test_what_was_voted_for_outlives_a_kill(self, scene: Scene) -> None:
+        history, fork = scene.history(), scene.history()
+        seal = history.block()
+        assert scene.ask(history, seal).status == 200
+        scene.restart()
+        assert scene.ask(fork, fork.boundary(Member(fresh_name("member")).entry()), old=0).status == 409
+        history.block()
+        assert scene.ask(history, history.block(), old=seal.size).status == 200
 
+    def test_epochs_may_pass_without_a_vote(self, scene: Scene) -> None:
+        history = scene.history()
+        first = history.block()
+        assert scene.ask(history, first).status == 200
+        for _ in range(5):
+            history.block()
+        assert scene.ask(history, history.boundary(), old=first.size).status == 200
 
-def test_asking_about_pools_that_are_none_costs_the_beacon_little(scene: Scene, cast: Cast) -> None:
-    member, pool, other = cast
-    history = scene.history()
-    scene.beacon.show(history, history.register(member, pool))
-    assert scene.comes_to_witness(pool)
-    before = len(scene.beacon.asked)
-    replies = [scene.witness(other) for _ in range(100)]
-    assert {reply.status for reply in replies} == {404}
-    assert len(scene.beacon.asked) - before < 20
-
-
-def test_a_long_log_is_replayed_part_by_part(scene: Scene, cast: Cast) -> None:
-    member, pool, other = cast
-    history = scene.history()
-    names = [f"m{number}" for number in range(4500)]
-    history.block(*(MemberEntry(name, Member(name).signer.verifier_key).encode() for name in names))
-    seal = history.register(member, pool)
-    scene.beacon.show(history, seal)
-    eventually(lambda: scene.witness(pool).status == 200, within=60)
-    assert scene.status().beacon.size == seal.size
-    later = history.block(PoolEntry(other.name, member.name, other.signer.verifier_key).encode())
-    scene.beacon.show(history, later)
-    assert scene.comes_to_witness(other)
+    def test_a_long_log_is_replayed_part_by_part(self, scene: Scene) -> None:
+        history = scene.history()
+        for part in range(5):
+            names = [f"m{part}-{number}" for number in range(900)]
+            history.block(*(MemberEntry(name, Member(name).signer.verifier_key).encode() for name in names))
+        seal = history.boundary()
+        eventually(lambda: scene.ask(history, seal).status == 200, within=60)
+        assert scene.status().beacon.size == seal.size
 
 
 class TestHistoriesThatAreRefused:
-    def test_one_that_too_few_cosigned(self, scene: Scene, cast: Cast) -> None:
-        member, pool, _ = cast
+    def test_a_wrong_state_root_stops_the_validator_for_good(self, scene: Scene) -> None:
         history = scene.history()
-        seal = history.register(member, pool)
-        scene.beacon.show(history, seal, count=2)
-        assert scene.never_witnesses(pool)
-        assert scene.disbelieves("QuorumNotReached")
-        scene.beacon.show(history, seal, count=3)
-        assert scene.comes_to_witness(pool)
-        assert scene.status().beacon.problem is None
+        scene.beacon.sections = {**history.state.subroots(), "casper": bytes(32)}
+        spoilt = history.seal(spoil=lambda seal: replace(seal, state=bytes(32)))
+        assert scene.ask(history, spoilt).status == 422
+        assert "StateMismatch" in scene.problem() or "another state" in scene.problem()
+        assert "casper" in scene.problem()
+        assert "manage.py replay" in scene.problem()
+        good = scene.history()
+        assert scene.ask(good, good.block()).status == 503
+        scene.restart()
+        assert scene.ask(good, good.boundary()).status == 503
 
-    def test_one_that_forks_from_what_was_replayed(self, scene: Scene, cast: Cast) -> None:
+    def test_an_operator_clears_the_problem(self, scene: Scene) -> None:
+        history = scene.history()
+        assert scene.ask(history, history.seal(spoil=lambda seal: replace(seal, state=bytes(32)))).status == 422
+        assert scene.processes.manage("bank", "clear_problem").wait(60) == 0
+        good = scene.history()
+        assert scene.ask(good, good.block()).status == 200
+
+    def test_time_that_runs_backwards(self, scene: Scene) -> None:
+        history = scene.history()
+        history.block()
+        history.block()
+        earlier = to_time(history.clock - 5)
+        spoilt = history.seal(spoil=lambda seal: replace(seal, time=earlier))
+        assert scene.ask(history, spoilt).status == 422
+        assert "older than the one before" in scene.problem()
+
+    @pytest.mark.parametrize("seconds", [-3600, 3600])
+    def test_a_block_that_was_not_made_about_now(self, scene: Scene, seconds: int) -> None:
+        history = scene.history(start=int(time.time()) + seconds)
+        reply = scene.ask(history, history.block())
+        assert reply.status == 422
+        assert "about now" in reply.text
+        assert scene.problem() == ""
+        history.clock = int(time.time())
+        if seconds < 0:
+            history.block()
+            assert scene.ask(history, history.block()).status == 200
+
+    def test_an_entry_that_does_not_hold(self, scene: Scene) -> None:
+        pool = Pool(fresh_name("pool"))
+        history = scene.history()
+        history.block()
+        history.block()
+        history.add(PoolEntry(pool.name, "nobody", pool.signer.verifier_key).encode(), unchecked=True)
+        assert scene.ask(history, history.seal()).status == 422
+        assert "UnknownMember" in scene.problem()
+
+    def test_a_checkpoint_that_does_not_end_with_a_seal(self, scene: Scene) -> None:
+        history = scene.history()
+        history.block()
+        size = history.block(Member(fresh_name("member")).entry()).size - 1
+        assert scene.ask(history, history.claim(size, history.log.root(size))).status == 422
+        assert "seal" in scene.problem()
+
+    def test_another_genesis(self, scene: Scene) -> None:
+        history = scene.history()
+        bank, *others = history.network.validators
+        other = History(
+            replace(history.network, validators=(replace(bank, weight=64), *others)), scene.processes.var_dir
+        )
+        assert scene.ask(other, other.block()).status == 422
+        assert "genesis" in scene.problem()
+
+    def test_a_fork_gets_one_of_its_checkpoints_cosigned(self, scene: Scene, cast: Cast) -> None:
         member, pool, other = cast
-        history = scene.history()
-        scene.beacon.show(history, history.register(member, pool))
-        assert scene.comes_to_witness(pool)
-        fork = scene.history()
-        fork.register(member, other)
-        scene.beacon.show(fork, fork.block())
-        assert scene.never_witnesses(other)
-        assert scene.disbelieves("InvalidConsistencyProof")
+        history, fork = scene.history(), scene.history()
+        seal, forked = history.register(member, pool), fork.register(member, other)
+        assert scene.ask(history, seal).status == 200
+        assert scene.ask(fork, forked, old=seal.size).status == 422
+        fork.block()
+        assert scene.ask(fork, fork.block(), old=0).status == 409
 
-    def test_one_of_the_same_size_that_is_another(self, scene: Scene, cast: Cast) -> None:
+    def test_a_longer_fork_of_the_same_epoch(self, scene: Scene, cast: Cast) -> None:
         member, pool, other = cast
-        history = scene.history()
-        scene.beacon.show(history, history.register(member, pool))
-        assert scene.comes_to_witness(pool)
-        fork = scene.history()
-        scene.beacon.show(fork, fork.register(member, other))
-        assert scene.never_witnesses(other)
-        assert scene.disbelieves("InvalidConsistencyProof")
+        history, fork = scene.history(), scene.history()
+        seal, forked = history.block(), fork.register(member, pool, other)
+        assert scene.ask(history, seal).status == 200
+        assert scene.ask(fork, forked, old=seal.size).status == 422
 
-    def test_one_that_went_back(self, scene: Scene, cast: Cast) -> None:
-        member, pool, other = cast
+    def test_a_rollback(self, scene: Scene) -> None:
         history = scene.history()
-        earlier = history.register(member, pool)
-        scene.beacon.show(history, history.block())
-        assert scene.comes_to_witness(pool)
-        scene.beacon.show(history, earlier)
-        assert scene.never_witnesses(other)
-        assert scene.disbelieves("went back")
-
-    @pytest.mark.parametrize("cosigned_is_longer", [False, True])
-    def test_one_that_contradicts_what_was_cosigned(self, scene: Scene, cast: Cast, cosigned_is_longer: bool) -> None:
-        member, pool, other = cast
-        history = scene.history()
-        seal = history.register(member, pool)
-        if cosigned_is_longer:
-            seal = history.block()
-        assert scene.cosign_beacon(history, seal).status == 200
-        fork = scene.history()
-        shown = fork.register(member, other)
-        scene.beacon.show(fork, shown if cosigned_is_longer else fork.block())
-        assert scene.never_witnesses(other)
-        assert scene.status().beacon.size == 1
-
-    def test_one_with_an_entry_that_does_not_hold(self, scene: Scene, cast: Cast) -> None:
-        _, pool, _ = cast
-        history = scene.history()
-        unregistered = PoolEntry(pool.name, "nobody", pool.signer.verifier_key).encode()
-        scene.beacon.show(history, history.block(unregistered))
-        assert scene.never_witnesses(pool)
-        assert scene.disbelieves("UnknownMember")
-
-    def test_one_with_another_genesis(self, scene: Scene, cast: Cast) -> None:
-        member, pool, _ = cast
-        history = scene.history()
-        history.store, history.slot = type(history.store)(), 0
-        history.log = type(history.log)(history.store, history.log._signer)
-        history.block(history.network.genesis_entry().replace(b'"weight":1', b'"weight":2'))
-        scene.beacon.show(history, history.register(member, pool))
-        assert scene.never_witnesses(pool)
-        assert scene.disbelieves("InvalidConsistencyProof")
+        first = history.block()
+        history.block()
+        second = history.block()
+        assert scene.ask(history, second).status == 200
+        assert scene.ask(history, first).status == 409
+        assert scene.ask(history, first, old=first.size).status == 409
 
     @pytest.mark.parametrize(
         "spoil",
@@ -226,23 +285,169 @@ class TestHistoriesThatAreRefused:
             lambda bundle: b"",
             lambda bundle: bundle + b"\x00\x01x",
         ],
-        ids=["cut", "changed", "empty", "longer"],
+        ids=["cut", "changed", "missing", "longer"],
     )
-    def test_one_whose_entries_are_not_those_in_the_tree(
-        self, scene: Scene, cast: Cast, spoil: Callable[[bytes], bytes]
-    ) -> None:
-        member, pool, _ = cast
+    def test_entries_that_are_not_those_in_the_tree(self, scene: Scene, spoil: Callable[[bytes], bytes]) -> None:
+        history = scene.history()
+        seal = history.block()
+        scene.beacon.spoil = spoil  # type: ignore[method-assign]
+        assert scene.ask(history, seal).status in (422, 503)
+        assert scene.status().beacon.size == 0
+        assert scene.problem() == ""
+        scene.beacon.spoil = lambda bundle: bundle  # type: ignore[method-assign]
+        assert scene.ask(history, seal).status == 200
+
+
+class TestPools:
+    def test_a_registered_pool_is_witnessed_and_no_other(self, scene: Scene, cast: Cast) -> None:
+        member, pool, other = cast
+        history = scene.history()
+        seal = history.register(member, pool)
+        assert scene.ask(history, seal).status == 200
+        assert scene.witness(pool).status == 200
+        scene.beacon.show(history, seal)
+        assert scene.never_witnesses(other)
+        assert scene.problem() == ""
+
+    def test_a_pool_is_learnt_from_a_final_checkpoint_that_was_not_voted_for(self, scene: Scene, cast: Cast) -> None:
+        member, pool, other = cast
         history = scene.history()
         scene.beacon.show(history, history.register(member, pool))
-        scene.beacon.spoil = spoil  # type: ignore[method-assign]
+        assert scene.comes_to_witness(pool)
+        later = history.boundary(PoolEntry(other.name, member.name, other.signer.verifier_key).encode())
+        scene.beacon.show(history, later)
+        assert scene.comes_to_witness(other)
+
+    def test_nothing_is_learnt_from_a_checkpoint_that_too_few_cosigned(self, scene: Scene, cast: Cast) -> None:
+        member, pool, _ = cast
+        history = scene.history()
+        seal = history.register(member, pool)
+        scene.beacon.show(history, seal, count=2)
         assert scene.never_witnesses(pool)
-        assert scene.status().beacon.size == 1
+        scene.beacon.show(history, seal, count=3)
+        assert scene.comes_to_witness(pool)
+
+    def test_what_was_learnt_outlives_a_restart_without_the_beacon(self, scene: Scene, cast: Cast) -> None:
+        member, pool, other = cast
+        history = scene.history()
+        scene.beacon.show(history, history.register(member, pool, other))
+        assert scene.comes_to_witness(pool)
+        scene.beacon.checkpoint = b""
+        scene.restart()
+        assert scene.witness(other).status == 200
+
+    def test_asking_about_pools_that_are_none_costs_the_beacon_little(self, scene: Scene, cast: Cast) -> None:
+        member, pool, other = cast
+        history = scene.history()
+        scene.beacon.show(history, history.register(member, pool))
+        assert scene.comes_to_witness(pool)
+        before = len(scene.beacon.asked)
+        replies = [scene.witness(other) for _ in range(100)]
+        assert {reply.status for reply in replies} == {404}
+        assert len(scene.beacon.asked) - before < 20
+
+    def test_who_is_new_to_a_pool_begins_with_its_crosslink(self, scene: Scene, cast: Cast) -> None:
+        member, pool, _ = cast
+        history = scene.history()
+        registered = history.register(member, pool)
+        seal = pool.grow()
+        history.crosslink(pool, seal)
+        boundary = history.boundary()
+        assert scene.ask(history, boundary).status == 200
+        refused = scene.witness(pool)
+        assert (refused.status, refused.text) == (409, f"{seal.size}\n")
+        assert scene.witness(pool, old=seal.size).status == 200
+        assert registered.size < boundary.size
+
+    def test_another_history_than_the_crosslinks_is_refused(self, scene: Scene, cast: Cast) -> None:
+        member, pool, _ = cast
+        other = Pool(pool.name, key=3)
+        history = scene.history()
+        history.register(member, pool)
+        seal = pool.grow()
+        history.crosslink(pool, seal)
+        assert scene.ask(history, history.boundary()).status == 200
+        other.log.append([b"another"])
+        other.grow()
+        assert scene.witness(other, old=seal.size).status == 422
+
+    def test_a_suspended_pool_is_refused(self, scene: Scene, cast: Cast) -> None:
+        member, pool, _ = cast
+        history = scene.history()
+        history.register(member, pool)
+        history.suspend("pool", pool.name)
+        assert scene.ask(history, history.boundary()).status == 200
+        refused = scene.witness(pool)
+        assert refused.status == 422
+        assert "suspended" in refused.text
 
 
-def test_a_beacon_that_forks_gets_one_of_its_checkpoints_cosigned(scene: Scene, cast: Cast) -> None:
-    member, pool, other = cast
-    history, fork = scene.history(), scene.history()
-    seal, forked = history.register(member, pool), fork.register(member, other)
-    assert scene.cosign_beacon(history, seal).status == 200
-    assert scene.cosign_beacon(fork, forked, old=seal.size).status == 422
-    assert scene.cosign_beacon(fork, fork.block(), old=0).status == 409
+class TestRestoredFromABackup:
+    def test_it_signs_nothing_that_contradicts_what_it_has_forgotten(self, scene: Scene, tmp_path: Path) -> None:
+        history = scene.history()
+        first = history.boundary()
+        assert scene.ask(history, first).status == 200
+        self.back_up(scene, tmp_path)
+
+        fork = scene.history()
+        fork.copy_from(history)
+        history.attest(first, names=["bank", "court", "chamber"])
+        history.seal()
+        second = history.boundary()
+        assert scene.ask(history, second, old=first.size).status == 200
+        history.attest(second, names=["bank", "court", "chamber"])
+        history.seal()
+        third = history.boundary()
+        assert scene.ask(history, third, old=second.size).status == 200
+        signed = scene.rows("SELECT target, signing_root FROM validator_signedvote")
+
+        self.restore(scene, tmp_path)
+        history.attest(third, names=["court", "chamber"])
+        history.seal()
+        # The log shows the vote for the second boundary: the epoch in which that is noticed is sat out.
+        fourth = history.boundary()
+        assert scene.ask(history, fourth, old=first.size).status == 422
+        fork.block()
+        for _ in range(2):
+            forked = fork.boundary(Member(fresh_name("member")).entry())
+            assert scene.ask(fork, forked, old=first.size).status == 422
+            fork.block()
+        history.block()
+        fifth = history.boundary()
+        assert scene.ask(history, fifth, old=first.size).status == 200
+        now = scene.rows("SELECT target, signing_root FROM validator_signedvote WHERE signing_root IS NOT NULL")
+        assert len({target for target, _ in {*signed, *now}}) == len({*signed, *now})
+
+    def test_its_own_published_cosignature_makes_it_remember(self, scene: Scene, tmp_path: Path) -> None:
+        history = scene.history()
+        first = history.boundary()
+        assert scene.ask(history, first).status == 200
+        self.back_up(scene, tmp_path)
+        history.block()
+        second = history.boundary()
+        reply = scene.ask(history, second, old=first.size)
+        published = Note.parse(second.note).with_signatures(*cosignatures(reply)).render()
+
+        scene.beacon.checkpoint = published
+        self.restore(scene, tmp_path)
+        fork = scene.history()
+        fork.copy_from(history, size=first.size)
+        fork.block()
+        forked = fork.boundary(Member(fresh_name("member")).entry())
+        assert scene.ask(fork, forked, old=first.size).text == f"{second.size}\n"
+        history.block()
+        third = history.boundary()
+        assert scene.ask(history, third, old=second.size).status == 422
+        history.block()
+        assert scene.ask(history, history.boundary(), old=second.size).status == 200
+
+    def back_up(self, scene: Scene, folder: Path) -> None:
+        scene.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(scene.store, folder / "old.sqlite3")
+
+    def restore(self, scene: Scene, folder: Path) -> None:
+        scene.processes.kill("bank")
+        for path in scene.store.parent.glob("bank.sqlite3*"):
+            path.unlink()
+        shutil.copy(folder / "old.sqlite3", scene.store)
+        scene.processes.start("bank")

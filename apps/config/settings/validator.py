@@ -16,6 +16,11 @@ MIDDLEWARE = [
 
 VALIDATOR_NAME = env.str("VALIDATOR_NAME")
 
+# What signs: a function as in apps.network.signers. A PKCS #11 token or a key service has one of its own.
+COSIGNERS = env.str("COSIGNERS", default="apps.network.signers.from_files")
+# Seconds between a block's time and our clock beyond which it is not voted for.
+BLOCK_TIME_TOLERANCE = env.int("BLOCK_TIME_TOLERANCE", default=30)
+
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",

@@ -1,0 +1,101 @@
+"""Slashing protection kept on the disk: `audit_chain.beacon.slashing_protection` over this validator's tables.
+
+Call within the transaction that also keeps the head, before the signature leaves.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from apps.validator.models import SignedBlock, SignedVote
+from audit_chain.beacon import slashing_protection
+from audit_chain.beacon.slashing_protection import Interchange, KeyHistory
+from audit_chain.log.checkpoint import LogCheckpoint
+from audit_chain.log.keys import VerifierKey
+
+KEPT = 64  # votes of a key; what is older lies below them and is refused whatever it is
+
+
+def network_root(beacon: VerifierKey) -> bytes:
+    """What EIP-3076 calls genesis_validators_root: votes are compared within one origin of the beacon's log."""
+    return hashlib.sha256(str(beacon).encode()).digest()
+
+
+def signing_root(checkpoint: LogCheckpoint) -> bytes:
+    """Tells two votes with the same epochs apart."""
+    return hashlib.sha256(checkpoint.text().encode()).digest()
+
+
+def read(network: bytes, pubkey: bytes) -> KeyHistory:
+    """What that key has signed."""
+    own = {"network": network.hex(), "pubkey": pubkey.hex()}
+    votes = SignedVote.objects.filter(**own).values_list("target", "source", "signing_root")
+    blocks = SignedBlock.objects.filter(**own).values_list("slot", "signing_root")
+    return KeyHistory(
+        tuple(sorted(slashing_protection.SignedVote(target, source, _root(root)) for target, source, root in votes)),
+        tuple(sorted(slashing_protection.SignedBlock(slot, _root(root)) for slot, root in blocks)),
+    )
+
+
+def read_all(network: bytes, pubkeys: Iterable[bytes]) -> KeyHistory:
+    """What any of those keys has signed: they are one validator's, who has one voice."""
+    history = KeyHistory()
+    for pubkey in pubkeys:
+        history = history.merged(read(network, pubkey))
+    return history
+
+
+def write(network: bytes, pubkey: bytes, history: KeyHistory) -> None:
+    """Replaces what that key has signed."""
+    own = {"network": network.hex(), "pubkey": pubkey.hex()}
+    SignedVote.objects.filter(**own).delete()
+    SignedBlock.objects.filter(**own).delete()
+    SignedVote.objects.bulk_create(
+        SignedVote(**own, source=vote.source, target=vote.target, signing_root=vote.signing_root)
+        for vote in history.votes
+    )
+    SignedBlock.objects.bulk_create(
+        SignedBlock(**own, slot=block.slot, signing_root=block.signing_root) for block in history.blocks
+    )
+
+
+def remember(network: bytes, pubkey: bytes, votes: Iterable[slashing_protection.SignedVote]) -> None:
+    """Adds votes that the key casts, or has cast."""
+    before = read(network, pubkey)
+    after = before
+    for vote in votes:
+        after = after.with_vote(vote)
+    if not after.is_consistent:
+        write(network, pubkey, after.minimal())
+        return
+    own = {"network": network.hex(), "pubkey": pubkey.hex()}
+    SignedVote.objects.bulk_create(
+        SignedVote(**own, source=vote.source, target=vote.target, signing_root=vote.signing_root)
+        for vote in after.votes
+        if not _holds(before, vote)
+    )
+    if len(after.votes) > KEPT:
+        SignedVote.objects.filter(**own, target__lt=after.votes[-KEPT].target).delete()
+
+
+def export(network: bytes) -> Interchange:
+    """Everything that is remembered for that network."""
+    keys = {
+        *SignedVote.objects.filter(network=network.hex()).values_list("pubkey", flat=True),
+        *SignedBlock.objects.filter(network=network.hex()).values_list("pubkey", flat=True),
+    }
+    return Interchange(network, {bytes.fromhex(key): read(network, bytes.fromhex(key)) for key in keys})
+
+
+def take_in(interchange: Interchange) -> None:
+    """Adds an imported file to what is remembered; nothing that was forbidden becomes allowed."""
+    network = interchange.genesis_validators_root
+    for pubkey, history in interchange.histories.items():
+        write(network, pubkey, read(network, pubkey).merged(history))
+
+
+def _holds(history: KeyHistory, vote: slashing_protection.SignedVote) -> bool:
+    return any(one == vote and one.signing_root == vote.signing_root for one in history.votes)
+
+
+def _root(value: bytes | memoryview | None) -> bytes | None:
+    return None if value is None else bytes(value)
