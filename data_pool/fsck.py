@@ -79,7 +79,7 @@ def check_pool(setup: Setup) -> Report:
 
 
 def _check_rows(setup: Setup, rows: Transaction, findings: Findings) -> None:
-    records, state = _RecordCheck(setup, rows, findings), StateCheck(rows.log, findings)
+    records, state = _RecordCheck(setup, rows, findings), StateCheck(rows.log, rows.state, findings)
 
     def visit(index: int, entry: bytes) -> None:
         records.visit(index, entry)
@@ -87,7 +87,7 @@ def _check_rows(setup: Setup, rows: Transaction, findings: Findings) -> None:
 
     check_log(rows.log, setup.keys.signer.verifier_key, findings, visit)
     records.finish()
-    state.finish(rows.state, final=rows.anchored_size(final=True))
+    state.finish(final=rows.anchored_size(final=True))
     _check_originals(setup, rows, findings)
     _check_imports(setup, rows, findings)
     for disclosure in rows.scan(DisclosureRow):

@@ -21,6 +21,7 @@ CREATE TABLE state_value (
     name    text COLLATE "C" NOT NULL,
     version bigint           NOT NULL,
     data    bytea,                      -- NULL: the name is gone
-    PRIMARY KEY (section, name, version)
+    PRIMARY KEY (section, name, version),
+    CHECK (section = split_part(name, '/', 1))
 );
 CREATE INDEX state_value_version ON state_value (version);

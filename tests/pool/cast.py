@@ -1,5 +1,6 @@
 """Who takes part: a supplier's pool, validators that witness it, a beacon in memory, and documents made to order."""
 
+import copy
 import json
 from typing import Any
 
@@ -110,6 +111,7 @@ class ExampleBeacon:
         self.reachable = True
         self.loses_answers = False
         self.queue: list[CrosslinkEntry] = []
+        self._final = copy.deepcopy(network)
 
     def make_block(self, *, final: bool = True) -> None:
         """A block of what is queued; with `final` also those blocks and votes that make it final."""
@@ -119,6 +121,12 @@ class ExampleBeacon:
         last = self.network.seal().size - 1
         if final:
             self.network.finalize(last)
+            self._final = copy.deepcopy(self.network)
+
+    def restart(self) -> None:
+        """Goes back to what was final last, as if nothing had come after it."""
+        self.queue.clear()
+        vars(self.network).update(vars(copy.deepcopy(self._final)))
 
     def submit_crosslink(self, *, pool: str, epoch: int, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
         self._reach()

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from audit_chain import canonical
+from audit_chain.beacon.sealed_state import SealedState
 from audit_chain.beacon.state import get_crosslink
 from audit_chain.errors import QuorumNotReached
 from audit_chain.log.note import Note
 from audit_chain.log.tlog_proof import TlogProof
-from audit_chain.testing import SUPPLIER, ExampleNetwork
+from audit_chain.testing import POOL_INDEX, SUPPLIER, ExampleNetwork
 from data_pool.errors import BeaconRefused, BeaconUnreachable
 from data_pool.life import Stage
 from data_pool.network import Crosslink, ProvenEntry, TreeHead, WrongParent
@@ -221,7 +223,7 @@ def test_a_beacon_with_another_history_of_the_pool_stops_it(
         with pytest.raises(BeaconRefused, match="another history"):
             pool.anchor(witnesses, beacon)
 
-    claim = Crosslink(index=4, size=2, root=bytes(32), block=1, final=True)
+    claim = Crosslink(index=9, size=2, root=bytes(32), block=1, final=True)
     monkeypatch.setattr(beacon, "crosslink", lambda _pool: claim)
     with pytest.raises(BeaconRefused, match="another history"):
         pool.follow(beacon)
@@ -241,6 +243,74 @@ def test_a_pool_put_back_to_an_older_copy_is_stopped(
         restored.anchor(witnesses, beacon)
 
 
+def anchored_twice(pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon) -> list[Any]:
+    """Three records: the first final, the second anchored, the third on its way there."""
+    records = [record_of(pool, invoice("NP-1"))]
+    finish(pool, witnesses, beacon)
+    for number in ("NP-2", "NP-3"):
+        records.append(record_of(pool, invoice(number)))
+        pool.seal()
+        pool.anchor(witnesses, beacon)
+        if number == "NP-2":
+            beacon.make_block(final=False)
+            pool.follow(beacon)
+    return records
+
+
+@pytest.mark.parametrize("first", ["anchor", "follow"])
+def test_a_crosslink_that_a_restarted_beacon_has_lost_goes_its_way_again(
+    pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon, first: str
+) -> None:
+    records = anchored_twice(pool, witnesses, beacon)
+    assert [stage_of(pool, record) for record in records] == [Stage.FINAL, Stage.ANCHORED, Stage.SEALED]
+    beacon.restart()
+
+    (pool.anchor(witnesses, beacon) if first == "anchor" else pool.follow(beacon))
+    assert [stage_of(pool, record) for record in records] == [Stage.FINAL, Stage.SEALED, Stage.SEALED]
+
+    finish(pool, witnesses, beacon)
+    finish(pool, witnesses, beacon)
+    assert [stage_of(pool, record) for record in records] == [Stage.FINAL] * 3
+    assert pool.is_settled()
+    assert pool.fsck().problems == []
+
+
+def test_a_beacon_that_goes_back_behind_what_is_final_is_refused(
+    pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon
+) -> None:
+    record = record_of(pool, invoice("NP-1"))
+    finish(pool, witnesses, beacon)
+    record_of(pool, invoice("NP-2"))
+    pool.seal()
+    emptied = ExampleBeacon(ExampleNetwork())
+
+    for sweep in (lambda: pool.anchor(witnesses, emptied), lambda: pool.follow(emptied)):
+        with pytest.raises(BeaconRefused, match="behind what is final"):
+            sweep()
+    assert stage_of(pool, record) is Stage.FINAL
+
+
+def test_a_crosslink_that_the_beacon_refuses_is_cosigned_anew(
+    pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon
+) -> None:
+    """Its committee is one of an epoch too long ago."""
+    record = record_of(pool, invoice())
+    pool.seal()
+    beacon.reachable = False
+    with pytest.raises(BeaconUnreachable):
+        pool.anchor(witnesses, beacon)
+    beacon.reachable = True
+    with pool.setup.storage.transaction() as rows:
+        (row,) = rows.unfinished_anchors()
+        rows.save_anchor(pool.setup.keys.close_row(replace(row, epoch=999)))
+
+    with pytest.raises(BeaconRefused):
+        pool.anchor(witnesses, beacon)
+    finish(pool, witnesses, beacon)
+
+    assert stage_of(pool, record) is Stage.FINAL
+
+
 Spoil = Callable[[ExampleBeacon, ProvenEntry], ProvenEntry]
 
 
@@ -255,26 +325,64 @@ def unsigned(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
     proof = TlogProof.parse(proven.proof)
     note = Note.parse(proof.checkpoint)
     alone = Note(note.text, note.signatures[:2])
-    return ProvenEntry(proven.entry, replace(proof, checkpoint=alone.render()).render())
+    return replace(proven, proof=replace(proof, checkpoint=alone.render()).render())
 
 
 def elsewhere(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
     proof = TlogProof.parse(proven.proof)
-    return ProvenEntry(proven.entry, replace(proof, index=proof.index - 1).render())
+    return replace(proven, proof=replace(proof, index=proof.index - 1).render())
 
 
 def unreadable(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
-    return ProvenEntry(proven.entry, proven.proof[:-1])
+    return replace(proven, proof=proven.proof[:-1])
 
 
 def no_entry(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
-    return ProvenEntry(b"{}", proven.proof)
+    return replace(proven, entry=b"{}")
 
 
-@pytest.mark.parametrize("spoil", [another_entry, unsigned, elsewhere, unreadable, no_entry])
+def no_finality(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
+    return replace(proven, finality=b"{}")
+
+
+def an_earlier_finality(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
+    """What makes an earlier checkpoint final, says nothing of this one."""
+    honest = beacon.registration(SUPPLIER)
+    assert honest is not None
+    return replace(proven, finality=honest.finality)
+
+
+def an_unsigned_finality(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
+    sealed = SealedState.from_json(canonical.decode(proven.finality))
+    alone = replace(sealed, note=Note(sealed.note.text, sealed.note.signatures[:2]))
+    return replace(proven, finality=canonical.encode(alone.to_json()))
+
+
+def a_forged_finality(beacon: ExampleBeacon, proven: ProvenEntry) -> ProvenEntry:
+    """The state's value is another one than its seal commits to."""
+    sealed = SealedState.from_json(canonical.decode(proven.finality))
+    values = {**sealed.values, "casper": replace(sealed.values["casper"], value=sealed.values["network"].value)}
+    return replace(proven, finality=canonical.encode(replace(sealed, values=values).to_json()))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        another_entry,
+        unsigned,
+        elsewhere,
+        unreadable,
+        no_entry,
+        no_finality,
+        an_earlier_finality,
+        an_unsigned_finality,
+        a_forged_finality,
+    ],
+)
 def test_an_answer_that_does_not_hold_makes_nothing_final(
     pool: Pool, witnesses: ExampleWitnesses, beacon: ExampleBeacon, monkeypatch: pytest.MonkeyPatch, spoil: Spoil
 ) -> None:
+    beacon.make_block()
     record = record_of(pool, invoice())
     pool.seal()
     pool.anchor(witnesses, beacon)
@@ -283,7 +391,7 @@ def test_an_answer_that_does_not_hold_makes_nothing_final(
 
     def lie(index: int) -> ProvenEntry | None:
         proven = prove(index)
-        return proven if proven is None or index < 4 else spoil(beacon, proven)
+        return proven if proven is None or index == POOL_INDEX else spoil(beacon, proven)
 
     monkeypatch.setattr(beacon, "proof", lie)
     with pytest.raises(BeaconRefused):

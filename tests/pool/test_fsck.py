@@ -46,6 +46,9 @@ COLUMNS = [
     ("log_tile", ("level", "index", "data")),
     ("log_head", ("singleton", "next_index", "tree_size", "root")),
     ("log_seal", ("size", "root", "time", "note")),
+    ("state_version", ("version", "root", "size")),
+    ("state_page", ("path", "version", "data")),
+    ("state_value", ("section", "name", "version", "data")),
     ("original", ("id", "size", "wrapped", "content")),
     ("import_batch", ("id", "created", "files", "wrapped")),
     (
@@ -78,6 +81,7 @@ COLUMNS = [
             "size",
             "parent_size",
             "parent_root",
+            "epoch",
             "note",
             "created",
             "beacon_index",
@@ -85,10 +89,11 @@ COLUMNS = [
             "final",
             "entry",
             "proof",
+            "finality",
             "wrapped",
         ),
     ),
-    ("registration", ("singleton", "entry", "proof", "wrapped")),
+    ("registration", ("singleton", "entry", "proof", "finality", "wrapped")),
     ("schema_version", ("version",)),
 ]
 
