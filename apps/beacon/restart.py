@@ -14,12 +14,15 @@ from django.db import connection, transaction
 from apps.beacon.finality import checkpoint_note
 from apps.beacon.log import open_state, open_state_store, open_store
 from apps.beacon.models import Block, Cosignature, DroppedCheckpoint, DroppedEntry, Epoch, Finality, Submission
+from apps.beacon.participation import get_justified, get_participation
 from apps.beacon.sealing import Sealing
 from apps.network.network_file import NetworkFile
-from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.casper.accessors import get_current_epoch, get_previous_epoch
+from audit_chain.beacon.casper.containers import JUSTIFICATION_BITS_LENGTH
 from audit_chain.beacon.entries import Attestation, Genesis, Restart, Seal, Validator, parse_entry
 from audit_chain.beacon.motion import SERIAL_SIZE, Motion
 from audit_chain.beacon.state import get_log
+from audit_chain.beacon.transition import process_latest_seal
 from audit_chain.encoding import to_base64
 from audit_chain.errors import InvalidRestart, NotInLog
 from audit_chain.log.keys import VerifierKey
@@ -127,3 +130,22 @@ def _roll_back(seal: SealedTree) -> None:
             )
     open_store().write_head(LogHead(next_index=seal.size, tree_size=seal.size, root=seal.root))
     roll_back(open_state_store(), seal.size)
+    _take_votes_back()
+
+
+def _take_votes_back() -> None:
+    """The latest epochs' votes and justifications as the state has them, without those that dropped blocks brought."""
+    state = open_state()
+    process_latest_seal(state)
+    casper = state.casper
+    current = get_current_epoch(casper)
+    for epoch in Epoch.objects.filter(number__gte=get_previous_epoch(casper)):
+        participation = get_participation(casper, epoch.number)
+        if bytes(epoch.voters) != participation.voters:
+            voters = participation.voters if participation.voted else b""
+            Epoch.objects.filter(number=epoch.number).update(
+                voted=participation.voted, total=participation.total, voters=voters
+            )
+    justified = get_justified(casper, current - 1) if current else []
+    recent = Epoch.objects.filter(number__gt=current - JUSTIFICATION_BITS_LENGTH)
+    recent.exclude(number__in=justified).update(justified=False)
