@@ -4,14 +4,17 @@ Their modules are in one group, so that one worker starts it, once.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from apps.network.beacon_client import BeaconClient
+from apps.network.network_file import WitnessNode
 from tests import database
 from tests.interop.cast import final_checkpoint, further_logs, policy_of, written
 from tests.interop.go_programs import GoProgram, build
+from tests.interop.litewitness import a_witness
 from tests.nodes.cast import Member
 from tests.nodes.processes import Processes, eventually
 
@@ -26,10 +29,18 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> GoProgram:
 
 
 @pytest.fixture(scope="session")
-def network(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Processes]:
+def notary() -> WitnessNode:
+    """The witness without a vote that the network names. It is not there unless a test starts it."""
+    return a_witness()
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, notary: WitnessNode) -> Iterator[Processes]:
     """Beacon, sequencer and four validators, which witness two further logs, all ready."""
     with database.new_databases(postgres_url) as make_database:
         processes = Processes(tmp_path_factory.mktemp("network"), beacon_database=make_database())
+        network_file = processes.var_dir / "network.json"
+        network_file.write_bytes(replace(processes.network, witnesses=(notary,)).render())
         for name in processes.validators:
             (processes.var_dir / "validators" / f"{name}.logs").write_text(further_logs())
         try:

@@ -1,114 +1,41 @@
 """torchwood's litewitness cosigns the beacon's checkpoints, as a witness without a vote."""
 
-import sqlite3
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
-from shutil import which
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apps.network.beacon_client import BeaconClient
 from apps.network.gathering import Gathering
 from apps.network.key_files import read_key
-from apps.network.network_file import WitnessNode, parse
+from apps.network.network_file import WitnessNode
 from apps.network.witness_client import AnotherSize, Cosigned, NotSigned, WitnessClient
-from audit_chain.encoding import to_base64
 from audit_chain.errors import QuorumNotReached
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.cosignature import timestamp_of
-from audit_chain.log.keys import CosignerEd25519, NoteSigner
+from audit_chain.log.keys import NoteSigner
 from audit_chain.log.note import Note, verified_signatures
 from audit_chain.log.tiles import TileNodes
 from audit_chain.log.witness import AddCheckpointRequest
-from audit_chain.merkle.hashing import EMPTY_ROOT
 from audit_chain.merkle.prover import consistency_proof
 from tests.interop.cast import final_checkpoint
 from tests.interop.go_programs import GoProgram
-from tests.nodes.cast import Member, key_of
-from tests.nodes.processes import Processes, eventually, free_port
+from tests.interop.litewitness import COSIGNER, a_witness, running
+from tests.nodes.cast import Member
+from tests.nodes.processes import Processes, eventually
 
 pytestmark = pytest.mark.xdist_group("interop")
 
-KEY = key_of(51)
-COSIGNER = CosignerEd25519("witness.example/litewitness", KEY)
-
-
-def fingerprint(key: Ed25519PrivateKey) -> str:
-    """As ssh-add -l prints it."""
-    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(line)
-        file.flush()
-        said = subprocess.run(["ssh-keygen", "-l", "-f", file.name], capture_output=True, text=True, check=True)
-    return said.stdout.split()[1]
-
-
-def run_agent(folder: Path, stack: ExitStack) -> Path:
-    """The socket of an ssh-agent that holds the witness's key."""
-    socket = folder / "agent"
-    run([_command("ssh-agent"), "-D", "-a", str(socket)], folder / "agent.log", stack)
-    eventually(socket.exists)
-    pem = folder / "key.pem"
-    pem.touch(mode=0o600)
-    pem.write_bytes(
-        KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-    )
-    subprocess.run([_command("ssh-add"), str(pem)], env={"SSH_AUTH_SOCK": str(socket)}, capture_output=True, check=True)
-    return socket
-
-
-def run(command: list[str], log: Path, stack: ExitStack) -> None:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    stack.callback(process.wait, 15)
-    stack.callback(process.terminate)
-
-
-def _command(name: str) -> str:
-    found = which(name)
-    if found is None:
-        pytest.skip(f"litewitness keeps its key in an ssh-agent, and {name} is not installed")
-    return found
-
-
-def tell_of_log(database: Path, signer_key: object, origin: str) -> None:
-    """What `witnessctl add-log` and `add-key` write. It does not build where sigsum.org's packages cannot be had."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("INSERT INTO log VALUES (?, 0, ?)", (origin, to_base64(EMPTY_ROOT)))
-        connection.execute("INSERT INTO key VALUES (?, ?)", (origin, str(signer_key)))
+LITEWITNESS = ("torchwood", "filippo.io/torchwood/cmd/litewitness")
 
 
 @pytest.fixture
 def witness(go_program: GoProgram, network: Processes) -> Iterator[WitnessNode]:
     """A litewitness that knows the beacon's log and has signed nothing yet."""
-    program = go_program("torchwood", "filippo.io/torchwood/cmd/litewitness")
-    address = f"127.0.0.1:{free_port()}"
-    with ExitStack() as stack:
-        # A socket's path may have some 100 characters, fewer than pytest's own folders.
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="witness-")))
-        agent = run_agent(folder, stack)
-        arguments = [f"-ssh-agent={agent}", f"-db={folder}/witness.db", f"-listen={address}"]
-        arguments += [f"-name={COSIGNER.name}", f"-key={fingerprint(KEY)}"]
-        run([str(program), *arguments], folder / "witness.log", stack)
-        eventually(lambda: is_listening(f"http://{address}"))
-        key = network.network.beacon.key
-        tell_of_log(folder / "witness.db", key, key.name)
-        yield WitnessNode(name="litewitness", url=f"http://{address}", key=COSIGNER.verifier_key)
-
-
-def is_listening(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.TransportError:
-        return False
+    witness = a_witness()
+    with running(go_program(*LITEWITNESS), witness, log=network.network.beacon.key):
+        yield witness
 
 
 @pytest.fixture
@@ -150,9 +77,27 @@ def prove(beacon: BeaconClient) -> Callable[[int, int], list[bytes]]:
     return lambda old, new: consistency_proof(old, new, TileNodes(beacon.log.tile_reader(new), new))
 
 
-def test_a_network_file_names_it(network: Processes, witness: WitnessNode) -> None:
-    file = replace(network.network, witnesses=(witness,))
-    assert parse(file.render()).witnesses == (witness,)
+def test_the_beacon_shows_its_cosignature_beside_the_validators(
+    go_program: GoProgram,
+    network: Processes,
+    notary: WitnessNode,
+    beacon: BeaconClient,
+    grow: Callable[[], LogCheckpoint],
+) -> None:
+    def shown() -> bool:
+        note = Note.parse(beacon.log.checkpoint())
+        return notary.key.key_id in [signature.key_id for signature in note.signatures]
+
+    assert not shown()
+    with running(go_program(*LITEWITNESS), notary, log=network.network.beacon.key):
+        network.kill("sequencer")  # It has found nobody at that address so far, and would ask again only after a while.
+        network.start("sequencer")
+        grow()
+        eventually(shown)
+        note = Note.parse(beacon.log.checkpoint())
+    keys = [notary.key, *(node.keys[0] for node in network.network.validators)]
+    assert notary.key in [key for key, _ in verified_signatures(note, keys)]
+    network.network.policy().verify_cosignatures(note)
 
 
 def test_it_cosigns_the_beacons_checkpoint_as_it_grows(
