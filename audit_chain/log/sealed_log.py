@@ -5,12 +5,11 @@ batch. Each step runs inside the caller's transaction on the store, so a stop an
 state before the step or the one after it, and the next seal picks up whatever was appended.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from audit_chain import canonical
-from audit_chain.canonical import JSON
 from audit_chain.encoding import from_time
 from audit_chain.errors import CorruptLog, NotInLog
 from audit_chain.log.checkpoint import LogCheckpoint
@@ -59,14 +58,13 @@ class SealedLog:
         time: str,
         *,
         heartbeat: bool = False,
-        extra: Mapping[str, JSON] | None = None,
         make_entry: MakeEntry | None = None,
     ) -> Seal | None:
         """The seal that closes what was appended since the last one; None where that is nothing.
 
-        `time` is RFC 3339 in UTC with whole seconds. `heartbeat` seals an empty batch too, and `extra`
-        adds members to the seal entry, or `make_entry` makes all of it. CorruptLog, with nothing written,
-        where the store's tiles no longer give the root that was signed last.
+        `time` is RFC 3339 in UTC with whole seconds. `heartbeat` seals an empty batch too, and `make_entry`
+        makes another seal entry than `seal_entry`, as one that commits to a state. CorruptLog, with nothing
+        written, where the store's tiles no longer give the root that was signed last.
         """
         from_time(time)
         head = self._store.lock()
@@ -74,7 +72,7 @@ class SealedLog:
             return None
         previous = self._store.latest_seal()
         index = previous.size - 1 if previous else None
-        entry = make_entry(index, head.next_index) if make_entry else seal_entry(previous=index, time=time, extra=extra)
+        entry = make_entry(index, head.next_index) if make_entry else seal_entry(previous=index, time=time)
         check_entry_size(entry)
         self._check_root(head)
 
@@ -132,7 +130,6 @@ class SealedLog:
         return Note(text, (self._signer.sign(text),)).render()
 
 
-def seal_entry(*, previous: int | None, time: str, extra: Mapping[str, JSON] | None = None) -> bytes:
+def seal_entry(*, previous: int | None, time: str) -> bytes:
     """The last entry of a batch, which chains it to the seal before: its index, or None for the first."""
-    own: dict[str, JSON] = {"previous": previous, "time": time, "type": "seal", "v": 1}
-    return canonical.encode({**(extra or {}), **own})
+    return canonical.encode({"previous": previous, "time": time, "type": "seal", "v": 1})

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_chain import canonical
-from audit_chain.errors import CorruptLog, MalformedEncoding, MalformedEntry, MalformedJSON, NotInLog
+from audit_chain.errors import CorruptLog, MalformedEncoding, MalformedEntry, NotInLog
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.note import Note, verified_signatures
 from audit_chain.log.sealed_log import SealedLog, seal_entry
@@ -74,20 +74,38 @@ def test_a_seal_signs_a_checkpoint_of_all_entries_and_of_itself():
     assert log.note(3) == seal.note
 
 
-def test_seals_form_a_chain_and_carry_what_the_caller_adds():
+def test_seals_form_a_chain_of_the_entries_that_the_caller_makes():
     store, log = new_log()
     for slot in range(3):
         log.append([b"entry"])
-        log.seal(TIME, extra={"slot": slot})
-    entries = [canonical.decode(store.read_entries(seal.size - 1, seal.size)[0]) for seal in store.seals(0, 10)]
-    assert [(entry["previous"], entry["slot"]) for entry in entries] == [(None, 0), (1, 1), (3, 2)]
+        log.seal(
+            TIME, make_entry=lambda previous, index, slot=slot: b"%d: %s-%d" % (slot, repr(previous).encode(), index)
+        )
+    assert [store.read_entries(seal.size - 1, seal.size)[0] for seal in store.seals(0, 10)] == [
+        b"0: None-1",
+        b"1: 1-3",
+        b"2: 3-5",
+    ]
 
 
-def test_the_seal_entry_is_canonical_and_its_own_members_cannot_be_overruled():
-    expected = {"previous": 7, "slot": 3, "time": TIME, "type": "seal", "v": 1}
-    entry = seal_entry(previous=7, time=TIME, extra={"slot": 3, "type": "record", "previous": 9, "v": 2})
+def test_the_plain_seal_entry_is_canonical():
+    expected = {"previous": 7, "time": TIME, "type": "seal", "v": 1}
+    entry = seal_entry(previous=7, time=TIME)
     assert json.loads(entry) == expected
     assert entry == canonical.encode(expected)
+
+
+def test_a_seal_that_cannot_be_made_changes_nothing():
+    store, log = new_log()
+    log.append([b"entry"])
+    head = store.head()
+
+    def fail(_previous, _index):
+        raise CorruptLog("no state to commit to")
+
+    with pytest.raises(CorruptLog):
+        log.seal(TIME, make_entry=fail)
+    assert store.head() == head
 
 
 def test_nothing_new_is_not_sealed_unless_asked_for():
@@ -148,9 +166,7 @@ def test_an_entry_too_large_for_a_bundle_changes_nothing():
     with pytest.raises(MalformedEntry):
         log.append([b"one", bytes(MAX_ENTRY_SIZE + 1)])
     with pytest.raises(MalformedEntry):
-        log.seal(TIME, heartbeat=True, extra={"note": "n" * MAX_ENTRY_SIZE})
-    with pytest.raises(MalformedJSON):
-        log.seal(TIME, heartbeat=True, extra={"slot": 1.5})
+        log.seal(TIME, heartbeat=True, make_entry=lambda _previous, _index: bytes(MAX_ENTRY_SIZE + 1))
     assert store.head() == EMPTY_HEAD
 
 
