@@ -68,17 +68,20 @@ class Pool:
         assert seal
         return seal
 
-    def cosigned(self, seal: Seal, committee: Committee) -> bytes:
-        signatures = committee.cosign(
-            self.signer.name, seal.note, lambda old: self.log.consistency_proof(old, seal.size)
-        )
-        return Note.parse(seal.note).with_signatures(*signatures).render()
+    def cosigned(self, seal: Seal, committee: Committee) -> tuple[int, bytes]:
+        """The epoch of the committee, and the checkpoint with its cosignatures."""
+        cosigned = committee.cosign(self.signer.name, seal.note, lambda old: self.log.consistency_proof(old, seal.size))
+        return cosigned.epoch, Note.parse(seal.note).with_signatures(*cosigned.signatures).render()
+
+    def submit(self, beacon: BeaconClient, cosigned: tuple[int, bytes]) -> Accepted | WrongParent:
+        """Hands in a cosigned checkpoint after the latest crosslink."""
+        epoch, checkpoint = cosigned
+        return beacon.submit_crosslink(pool=self.name, epoch=epoch, parent=self.parent, checkpoint=checkpoint)
 
     def crosslink(self, beacon: BeaconClient, committee: Committee) -> Accepted | WrongParent:
         """Grows, has the new checkpoint cosigned, and submits it after the latest crosslink."""
         seal = self.grow()
-        checkpoint = self.cosigned(seal, committee)
-        answer = beacon.submit_crosslink(pool=self.name, parent=self.parent, checkpoint=checkpoint)
+        answer = self.submit(beacon, self.cosigned(seal, committee))
         if isinstance(answer, Accepted):
             self.parent = TreeHead(size=seal.size, root=seal.root)
         return answer

@@ -33,7 +33,7 @@ def everybody_is_back(nodes: Processes) -> Iterator[None]:
     yield
     nodes.start_missing()
     beacon = nodes.beacon()
-    eventually(lambda: beacon.validators().size == beacon.validators().final_size)
+    eventually(lambda: beacon.validators().waiting == 0)
 
 
 def deposit(beacon: BeaconClient, member: Member) -> str:
@@ -152,7 +152,10 @@ def test_a_database_put_back_from_an_old_copy_is_not_written_to(
         assert nodes.run_sequencer(name="forgetful", **old).wait(30) == 1
         assert "does not have" in nodes.log("forgetful")
         with psycopg.connect(old["BEACON_DATABASE_URL"]) as connection:
-            connection.execute("TRUNCATE log_entry, log_tile, log_seal, beacon_block, beacon_state, beacon_cosignature")
+            connection.execute(
+                "TRUNCATE log_entry, log_tile, log_seal, state_version, state_page, state_value,"
+                " beacon_block, beacon_epoch, beacon_finality, beacon_cosignature"
+            )
             connection.execute("UPDATE log_head SET next_index = 0, tree_size = 0, root = sha256('')")
         assert nodes.run_sequencer(name="emptied", **old).wait(30) == 1
         assert "does not have" in nodes.log("emptied")
