@@ -108,8 +108,8 @@ class Follower:
         try:
             if time.monotonic() - self._ended >= PAUSE and found_problem() is None:
                 self._catch_up()
+                self._ended = time.monotonic()
         finally:
-            self._ended = time.monotonic()
             self._one_at_a_time.release()
         return find_log(origin, self._identity, self.replica.reader())
 
