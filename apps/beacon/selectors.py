@@ -8,6 +8,7 @@ from apps.beacon.errors import FinalityRefusal, not_found
 from apps.beacon.finality import checkpoint_note, final_size, first_final
 from apps.beacon.log import open_store
 from apps.beacon.models import Block, Cosignature, Finality
+from apps.beacon.readers import readable
 from apps.network import beacon_api as api
 from apps.network.network_file import NetworkFile
 from audit_chain import canonical
@@ -26,11 +27,11 @@ def has_genesis() -> bool:
 
 
 def published_checkpoint(network: NetworkFile) -> bytes:
-    """The latest finalized checkpoint with all its cosignatures; not found before the first."""
+    """The latest finalized checkpoint with its cosignatures, as many as others read; not found before the first."""
     size = final_size()
     if not size:
         raise not_found("checkpoint yet")
-    return checkpoint_note(size, network).render()
+    return readable(checkpoint_note(size, network)).render()
 
 
 def tile_content(tile: TileIndex) -> bytes:

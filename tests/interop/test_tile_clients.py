@@ -8,14 +8,16 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from apps.beacon.readers import readable
 from apps.network.beacon_client import BeaconClient
 from audit_chain.encoding import to_base64
 from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.keys import CosignerEd25519, NoteSigner, VerifierKey
+from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner, VerifierKey
 from audit_chain.log.note import Note
 from audit_chain.log.tiles import ENTRIES, TILE_WIDTH, tile_at, tile_path
 from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.merkle.hashing import leaf_hash
+from tests.core.log_cast import BANK, BANK_MLDSA, COURT, LOG_SIGNER, NOON, TREE, checkpoint, ed25519, mldsa44, signed
 from tests.interop.cast import written
 from tests.interop.go_programs import GoProgram
 from tests.nodes.cast import key_of
@@ -24,6 +26,8 @@ from tests.nodes.processes import Processes
 pytestmark = pytest.mark.xdist_group("interop")
 
 SUCCESS = "Successfully fsck'd"
+
+KINDS = ((CosignerEd25519, ed25519), (CosignerMLDSA44, mldsa44))
 
 Fsck: TypeAlias = Callable[[str, VerifierKey], str]
 
@@ -121,6 +125,31 @@ class TestTorchwood:
             assert checking.returncode == 0, checking.stderr
             written(tmp_path / "entry", proven.entry + b" ")
             assert "inclusion proof verification failed" in run(program, *arguments).stderr
+
+    def test_it_reads_a_checkpoint_of_64_validators_as_the_beacon_publishes_it(
+        self, go_program: GoProgram, tmp_path: Path
+    ) -> None:
+        text = checkpoint(20).text()
+        cosigners = [kind(f"test.example/validator/{n}", key(n)) for n in range(64) for kind, key in KINDS]
+        note = Note(text, (LOG_SIGNER.sign(text), *(cosigner.cosign(text, NOON) for cosigner in cosigners)))
+        policy = written(tmp_path / "policy", f"log {LOG_SIGNER.verifier_key}\nquorum none\n")
+        entry = written(tmp_path / "entry", "entry 7")
+        said = []
+        for published in (note, readable(note)):
+            proof = TlogProof(7, tuple(TREE.inclusion_proof(7)), published.render())
+            arguments = (
+                f"-policy={policy}",
+                f"-proof={written(tmp_path / 'proof', proof.render())}",
+                f"-entry={entry}",
+            )
+            said.append(run(go_program("torchwood", "./checkproof"), *arguments).stderr)
+        assert said == ["malformed note\n", ""]
+        assert len(readable(note).signatures) == 1 + 64
+
+
+def test_a_checkpoint_that_everybody_reads_is_published_whole() -> None:
+    note = signed(20, BANK, BANK_MLDSA, COURT)
+    assert readable(note) == note
 
 
 def keep(path: Path, content: bytes) -> None:
