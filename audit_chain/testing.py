@@ -23,7 +23,15 @@ from audit_chain.beacon.key_set import KeySet
 from audit_chain.beacon.motion import Ballot, Motion, Registration
 from audit_chain.beacon.names import beacon_origin, member_key_name, pool_origin, validator_key_name
 from audit_chain.beacon.sealed_state import ProvenValue, SealedState
-from audit_chain.beacon.state import State, get_committee, get_crosslink, get_slot, get_validator
+from audit_chain.beacon.state import (
+    State,
+    get_committee,
+    get_crosslink,
+    get_member,
+    get_pool,
+    get_slot,
+    get_validator,
+)
 from audit_chain.beacon.transition import compute_crosslink_note, compute_seal, process_entry
 from audit_chain.beacon.votes import Vote
 from audit_chain.encoding import from_time, to_time
@@ -377,13 +385,17 @@ class ExampleRecord:
 
 
 def example_record(
-    network: ExampleNetwork | None = None, *, fields: Mapping[str, Value] = INVOICE, witnesses: int | None = None
+    network: ExampleNetwork | None = None,
+    *,
+    fields: Mapping[str, Value] = INVOICE,
+    witnesses: int | None = None,
+    record: str = RECORD_ID,
 ) -> ExampleRecord:
     """A record that is final; `witnesses` is the number of validators that cosign its pool's log, all by default."""
     network = network or ExampleNetwork()
     pool = network.pool
-    pool.add({"kind": "order", "number": "4500-8812"}, key=record_key(1), record=RECORD_ID[:-1] + "0")
-    index = pool.add(fields, key=record_key(2))
+    pool.add({"kind": "order", "number": "4500-8812"}, key=record_key(1), record=record[:-1] + "0")
+    index = pool.add(fields, key=record_key(2), record=record)
     network.clock += 1
     cosigned = network.cosign(pool.seal(network.clock), validators=network.validators[:witnesses])
     size = pool.store.head().tree_size
@@ -396,7 +408,7 @@ def example_record(
         index=index,
         path=pool.log.inclusion_proof(index, size),
         crosslink=network.prove(linked),
-        registration=network.prove(POOL_INDEX),
+        registration=network.prove(get_pool(network.state, pool.name).index),
     )
 
 
@@ -421,9 +433,24 @@ def example_deposit(digest: bytes, network: ExampleNetwork | None = None) -> Exa
     return ExampleDeposit(
         network=network,
         evidence=network.prove(index),
-        registration=network.prove(COURT_INDEX),
+        registration=network.prove(get_member(network.state, COURT).index),
         seal=network.prove(size - 1),
     )
+
+
+def example_state(network: ExampleNetwork, names: Iterable[str]) -> bytes:
+    """The bundle that shows what the latest final state says of the names."""
+    size = network.finalized[-1]
+    while True:
+        try:
+            finality = network.sealed_state(network.finalizing_size(size))
+        except NotInLog:
+            network.seal()
+        else:
+            state = network.sealed_state(size, names)
+            return builder.state_bundle(
+                state=canonical.encode(state.to_json()), finality=canonical.encode(finality.to_json())
+            )
 
 
 def _sealed(seal: Seal | None) -> Seal:

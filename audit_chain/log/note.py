@@ -134,7 +134,7 @@ def check_text(text: str) -> str:
 
 def check_key_name(name: str) -> str:
     """The name itself, where a key may bear it: not empty, no white space, control character or plus sign."""
-    if not name or "+" in name or any(character.isspace() for character in name) or _CONTROL.search(name):
+    if name.split() != [name] or "+" in name or _CONTROL.search(name):
         raise MalformedNote("not a key name without spaces, controls and '+'", got=f"{len(name)} characters")
     try:
         size = len(name.encode("utf-8"))

@@ -15,6 +15,7 @@ final. See docs/spec/proof-bundle.md.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Generic, Self, TypeVar
 
@@ -60,7 +61,7 @@ class Proven(Generic[E]):
     @property
     def note(self) -> Note:
         """The signed checkpoint that the proof leads to."""
-        return Note.parse(self.proof.checkpoint)
+        return _read_note(self.proof.checkpoint)
 
     @property
     def checkpoint(self) -> LogCheckpoint:
@@ -334,6 +335,12 @@ def _proven(shape: Shape, member: str, parse: Callable[[bytes], E]) -> Proven[E]
         return Proven.read(inner.text("entry").encode(), inner.text("proof").encode(), parse)
     except Malformed as error:
         raise MalformedBundle(f"{member} cannot be read ({error})") from None
+
+
+@lru_cache(maxsize=16)
+def _read_note(data: bytes) -> Note:
+    """The note of those bytes, read once for the many times that a walk through one bundle asks for it."""
+    return Note.parse(data)
 
 
 def _final(shape: Shape, member: str, parse: Callable[[bytes], E]) -> FinalEntry[E]:

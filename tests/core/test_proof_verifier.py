@@ -1,6 +1,7 @@
 import dataclasses
+import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -9,48 +10,68 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_chain import canonical
-from audit_chain.beacon.entries import Member, Pool
-from audit_chain.errors import Malformed, MalformedBundle
+from audit_chain.beacon.entries import Crosslink, Member, Pool
+from audit_chain.beacon.sealed_state import SealedState
+from audit_chain.errors import InvalidSignature, Malformed, MalformedBundle
 from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.keys import COSIGN_ED25519, COSIGN_MLDSA44, NoteSigner
+from audit_chain.log.keys import COSIGN_ED25519, COSIGN_MLDSA44, NoteSigner, VerifierKey
 from audit_chain.log.note import Note, Signature
-from audit_chain.log.policy import Cosigned, TrustPolicy
+from audit_chain.log.policy import Cosigned, TrustPolicy, Validity
 from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.proof.bundle import (
     MAX_BUNDLE_SIZE,
     EvidenceBundle,
+    FinalEntry,
     Kind,
     Proven,
     RecordBundle,
+    StateBundle,
     parse_bundle,
 )
-from audit_chain.proof.verdict import EvidenceFinding, Outcome, RecordFinding, Verdict, time_in_words
+from audit_chain.proof.verdict import (
+    EvidenceFinding,
+    Outcome,
+    RecordFinding,
+    Standing,
+    StateFinding,
+    Verdict,
+    time_in_words,
+)
 from audit_chain.proof.verifier import compute_quorum_time, verify
 from audit_chain.records import disclosure
+from audit_chain.records.status import RecordStatus
 from audit_chain.testing import (
     COURT,
+    COURT_INDEX,
     FILE,
     INVOICE,
+    KEYS_FROM,
+    KEYS_UNTIL,
     NETWORK,
     RECORD_ID,
     START,
     SUPPLIER,
     VALIDATORS,
     ExampleNetwork,
+    ExampleRecord,
     ValidatorKeys,
     ed25519_key,
     example_deposit,
     example_record,
+    example_state,
 )
 from tests.core.log_cast import flipped
 
 NAMES = ("due_date", "number", "payable_amount")
 RECORD = example_record()
-BUNDLE = RECORD.bundle(*NAMES)
+BUNDLE = RECORD.bundle(*NAMES, latest=RECORD.network.pool.latest())
 POLICY = RECORD.network.policy
 DIGEST = sha256(FILE).digest()
 DEPOSIT = example_deposit(DIGEST)
 EVIDENCE = DEPOSIT.bundle()
+DEPOSITED, ABSENT = (f"evidence/{sha256(data).hexdigest()}" for data in (FILE, b"nobody deposited this"))
+STATE = example_state(DEPOSIT.network, (DEPOSITED, ABSENT))
+BUNDLES = {"record": BUNDLE, "evidence": EVIDENCE, "state": STATE}
 
 
 def outcome(bundle: bytes, policy: TrustPolicy = POLICY, *, file_digest: bytes | None = None) -> Verdict | None:
@@ -80,34 +101,35 @@ def test_a_record_is_verified_with_what_it_discloses_and_by_when_it_existed() ->
     verdict = verify(BUNDLE, POLICY)
     assert verdict.verified
     assert verdict.kind is Kind.RECORD
-    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     assert {step.outcome for step in verdict.steps} == {Outcome.PASSED}
     finding = verdict.finding
     assert isinstance(finding, RecordFinding)
     assert finding.fields == {name: INVOICE[name] for name in NAMES}
     assert (finding.network, finding.pool, finding.member, finding.record) == (NETWORK, SUPPLIER, SUPPLIER, RECORD_ID)
     assert finding.hidden == 16 - 3
-    # The validators witnessed the pool's log 3, 4, 5 and 6 seconds after the start; three of four are a quorum.
+    # The validators witnessed the pool's log 7, 8, 9 and 10 seconds after the start; three of four are a quorum.
     assert [(one.validator, one.time - START) for one in finding.witnessed] == list(
-        zip(VALIDATORS, (3, 4, 5, 6), strict=True)
+        zip(VALIDATORS, (7, 8, 9, 10), strict=True)
     )
-    assert finding.existed_by == START + 5
-    assert finding.final_by == START + 10
+    assert finding.existed_by == START + 9
+    assert finding.final_by == START + 21
     assert verdict.sentence == (
         "These 3 fields stand unchanged in a record of northwind-parts that existed no later than "
-        "22 November 2026, 15:40:05 UTC."
+        "22 November 2026, 15:40:09 UTC. This is the latest version and it is not void, as the pool stated on "
+        "22 November 2026, 15:40:06 UTC, which validators witnessed no later than 22 November 2026, 15:40:09 UTC."
     )
 
 
 def test_a_deposit_is_verified_with_whose_it_is_and_by_when_it_existed() -> None:
     verdict = verify(EVIDENCE, DEPOSIT.network.policy)
     assert verdict.kind is Kind.EVIDENCE
-    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5]
+    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5, 6]
     finding = verdict.finding
     assert isinstance(finding, EvidenceFinding)
     assert (finding.network, finding.member, finding.digest) == (NETWORK, COURT, DIGEST)
-    assert finding.stated_time == "2026-11-22T15:40:02Z"
-    assert finding.existed_by == START + 5
+    assert finding.stated_time == "2026-11-22T15:40:06Z"
+    assert finding.existed_by == START + 16
     assert verdict.failed is None
 
 
@@ -132,7 +154,7 @@ def test_a_verdict_is_json_for_machines() -> None:
     verdict = json.loads(json.dumps(verify(BUNDLE, POLICY).to_json()))
     assert verdict["verdict"] == "verified"
     assert verdict["shows"]["fields"] == {name: INVOICE[name] for name in NAMES}
-    assert verdict["shows"]["existed_by"] == "2026-11-22T15:40:05Z"
+    assert verdict["shows"]["existed_by"] == "2026-11-22T15:40:09Z"
     assert verdict["does_not_show"]
     refuted = verify(BUNDLE, TrustPolicy((), (), (), "none")).to_json()
     assert (refuted["verdict"], refuted["failed_step"], refuted["shows"]) == ("refuted", 7, None)
@@ -145,22 +167,22 @@ def test_the_file_that_was_deposited_is_known_by_its_digest() -> None:
     policy = DEPOSIT.network.policy
     verdict = verify(EVIDENCE, policy, file_digest=DIGEST)
     assert verdict.verified
-    assert verdict.steps[-1].number == 6
+    assert verdict.steps[-1].number == 7
     assert verdict.sentence.startswith("This file is unchanged since commercial-court deposited it.")
-    assert failed_step(verify(EVIDENCE, policy, file_digest=sha256(b"another").digest())) == 6
+    assert failed_step(verify(EVIDENCE, policy, file_digest=sha256(b"another").digest())) == 7
 
 
 def test_the_file_that_a_record_was_made_from_is_known_where_its_digest_is_disclosed() -> None:
     verdict = verify(RECORD.bundle("source.sha256"), POLICY, file_digest=DIGEST)
     assert verdict.verified
-    assert verdict.steps[-1].number == 9
+    assert verdict.steps[-1].number == 11
     assert "The file is the document it was made from." in verdict.sentence
-    assert failed_step(verify(RECORD.bundle("source.sha256"), POLICY, file_digest=sha256(b"another").digest())) == 9
+    assert failed_step(verify(RECORD.bundle("source.sha256"), POLICY, file_digest=sha256(b"another").digest())) == 11
 
 
 def test_a_bundle_that_does_not_say_which_file_is_not_taken_for_that_files_proof() -> None:
     verdict = verify(BUNDLE, POLICY, file_digest=DIGEST)
-    assert failed_step(verdict) == 9
+    assert failed_step(verdict) == 11
     assert "source.sha256" in verdict.steps[-1].detail
 
 
@@ -168,16 +190,16 @@ def test_a_bundle_that_does_not_say_which_file_is_not_taken_for_that_files_proof
 
 
 def edits(data: bytes) -> Iterator[bytes]:
-    """Every byte changed in four ways; every 7th doubled, and taken out."""
+    """Every byte changed in two ways, of which there are eight; every 7th doubled, and taken out."""
     for position, byte in enumerate(data):
-        for other in {byte ^ 1, byte ^ 0x20, byte ^ 0x80, ord("0")} - {byte}:
-            yield data[:position] + bytes([other]) + data[position + 1 :]
+        for bit in (position % 8, (position + 5) % 8):
+            yield data[:position] + bytes([byte ^ 1 << bit]) + data[position + 1 :]
     for position in range(0, len(data), 7):
         yield data[:position] + data[position : position + 1] + data[position:]
         yield data[:position] + data[position + 1 :]
 
 
-@pytest.mark.parametrize("bundle", [BUNDLE, EVIDENCE], ids=["record", "evidence"])
+@pytest.mark.parametrize("bundle", BUNDLES.values(), ids=BUNDLES.keys())
 def test_no_byte_can_be_changed_doubled_or_taken_out(bundle: bytes) -> None:
     for edited in edits(bundle):
         verdict = outcome(edited)
@@ -199,6 +221,11 @@ def rechecked(value: dict[str, object]) -> bytes:
     """The bundle with its checksum made anew, as a forger would."""
     content = {name: item for name, item in value.items() if name != "checksum"}
     return canonical.encode({**content, "checksum": sha256(canonical.encode(content)).hexdigest()})
+
+
+def with_checksum(content: bytes) -> bytes:
+    """The same for canonical bytes without a checksum, whose name comes before all others."""
+    return b'{"checksum":"%b",%b' % (sha256(content).hexdigest().encode(), content[1:])
 
 
 def strings(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -230,14 +257,39 @@ def another(character: str) -> str:
     return "x"
 
 
+def beacon_notes(bundle: bytes) -> list[Note]:
+    """Every checkpoint of the beacon in a bundle."""
+    opened = parse_bundle(bundle)
+    if isinstance(opened, StateBundle):
+        return [opened.state.note, opened.finality.note]
+    if isinstance(opened, RecordBundle):
+        entries: tuple[FinalEntry, ...] = (opened.registration, opened.crosslink)  # type: ignore[type-arg]
+    else:
+        entries = (opened.registration, opened.evidence, opened.seal)
+    return [note for entry in entries for note in (entry.note, entry.finality.note)]
+
+
 def beacon_lines(bundle: bytes) -> list[Signature]:
     """Every signature line under a checkpoint of the beacon."""
-    opened = parse_bundle(bundle)
-    if isinstance(opened, RecordBundle):
-        notes = [opened.registration.note, opened.crosslink.note]
-    else:
-        notes = [opened.registration.note, opened.evidence.note, opened.seal.note]
-    return [line for note in notes for line in note.signatures]
+    return [line for note in beacon_notes(bundle) for line in note.signatures]
+
+
+@pytest.fixture
+def remembered_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a key says of a signature is the same each time, and thousands of bundles share theirs."""
+    verify_once = functools.cache(VerifierKey.verify)
+    bad: dict[tuple[VerifierKey, str, bytes], InvalidSignature] = {}
+
+    def remembered(key: VerifierKey, text: str, blob: bytes) -> None:
+        if (key, text, blob) in bad:
+            raise bad[key, text, blob].with_traceback(None)
+        try:
+            verify_once(key, text, blob)
+        except InvalidSignature as error:
+            bad[key, text, blob] = error
+            raise
+
+    monkeypatch.setattr(VerifierKey, "verify", remembered)
 
 
 def is_strangers(line: Signature) -> bool:
@@ -246,20 +298,20 @@ def is_strangers(line: Signature) -> bool:
     return (line.name, line.key_id) not in {(key.name, key.key_id) for key in keys}
 
 
-@pytest.mark.parametrize("bundle", [BUNDLE, EVIDENCE], ids=["record", "evidence"])
+@pytest.mark.parametrize("bundle", BUNDLES.values(), ids=BUNDLES.keys())
+@pytest.mark.usefixtures("remembered_signatures")
 def test_no_character_can_be_changed_by_a_forger_who_makes_the_checksum_anew(bundle: bytes) -> None:
     """But for the name or key ID of one validator's line under the beacon's checkpoint, which is then a stranger's.
 
     Three of four are still a quorum, and the stranger is not among those who attest.
     """
-    value = json.loads(bundle)
+    content = {name: item for name, item in json.loads(bundle).items() if name != "checksum"}
     untouched, passed_over = verify(bundle, POLICY), 0
-    for path, text in strings(value):
-        if path == ("checksum",):
-            continue
+    for path, text in strings(content):
+        before, after = canonical.encode(replaced(content, path, "<here>")).split(b'"<here>"')
         for position in range(len(text)):
             changed = text[:position] + another(text[position]) + text[position + 1 :]
-            edited = rechecked(replaced(value, path, changed))  # type: ignore[arg-type]
+            edited = with_checksum(before + canonical.encode(changed) + after)
             verdict = outcome(edited)
             if verdict is None or not verdict.verified:
                 continue
@@ -276,7 +328,7 @@ def shows_no_more(verdict: Verdict, untouched: Verdict) -> bool:
     assert finding is not None
     assert whole is not None
     assert type(finding) is type(whole)
-    time = "final_by" if isinstance(finding, RecordFinding) else "existed_by"
+    time = "existed_by" if isinstance(finding, EvidenceFinding) else "final_by"
     assert set(finding.finalized) <= set(whole.finalized)
     assert getattr(finding, time) >= getattr(whole, time)
     same = {"finalized": (), time: 0}
@@ -354,8 +406,38 @@ def resigned(note: Note, signer: NoteSigner) -> Note:
     return Note(note.text, (signer.sign(note.text), *note.signatures[1:]))
 
 
+def with_finality(entry: FinalEntry, change: Callable[[SealedState], SealedState]) -> FinalEntry:  # type: ignore[type-arg]
+    return replace(entry, finality=change(entry.finality))
+
+
+def with_finality_note(state: SealedState, change: Callable[[Note], Note]) -> SealedState:
+    return replace(state, note=change(state.note))
+
+
+def finality_of(bundle: RecordBundle, change: Callable[[SealedState], SealedState]) -> RecordBundle:
+    return replace(bundle, crosslink=with_finality(bundle.crosslink, change))
+
+
+def with_value(state: SealedState, name: str, value: bytes) -> SealedState:
+    return replace(state, values={**state.values, name: replace(state.values[name], value=value)})
+
+
+def latest_of(bundle: RecordBundle, **changes: object) -> RecordBundle:
+    assert bundle.latest is not None
+    return replace(bundle, latest=replace(bundle.latest, **changes))  # type: ignore[arg-type]
+
+
+def later_latest(bundle: RecordBundle, **changes: object) -> RecordBundle:
+    """The record's standing as of the pool's later crosslink, spoiled."""
+    later = record_bundle(RECORD.bundle(latest=LATER_LATEST)).latest
+    assert later is not None
+    assert later.crosslink is not None
+    return replace(bundle, latest=replace(later, crosslink=replace(later.crosslink, **changes)))  # type: ignore[arg-type]
+
+
 OTHER = example_record(fields={**INVOICE, "payable_amount": 1})
-LATER = example_record(RECORD.network, fields={"number": "later"})
+LATER = example_record(RECORD.network, fields={"number": "later"}, record=RECORD_ID[:-1] + "9")
+LATER_LATEST = replace(RECORD.network.pool.latest(), crosslink=LATER.crosslink)
 
 
 def other_opening(names: tuple[str, ...] = NAMES) -> RecordBundle:
@@ -517,7 +599,85 @@ SPOILED: dict[str, tuple[int, Callable[[RecordBundle], RecordBundle]]] = {
         ),
     ),
     "a validator's line spoiled": (8, lambda bundle: with_beacon_notes(bundle, with_spoiled_line)),
+    "what finalizes it signed by another beacon": (
+        7,
+        lambda bundle: finality_of(
+            bundle, lambda state: with_finality_note(state, lambda note: resigned(note, FORGER))
+        ),
+    ),
+    "too few validators under what finalizes it": (
+        8,
+        lambda bundle: finality_of(bundle, lambda state: with_finality_note(state, without_cosigners)),
+    ),
+    "the finality of another checkpoint": (
+        9,
+        lambda bundle: replace(
+            bundle, crosslink=replace(bundle.crosslink, finality=record_bundle(LATER.bundle()).crosslink.finality)
+        ),
+    ),
+    "a checkpoint that is signed but not final": (9, lambda bundle: not_final(bundle)),
+    "a state that says something else": (
+        9,
+        lambda bundle: finality_of(
+            bundle, lambda state: with_value(state, "casper", canonical.encode({"finalized": "yes"}))
+        ),
+    ),
+    "a state without a value": (
+        9,
+        lambda bundle: finality_of(bundle, lambda state: replace(state, values={"network": state.values["network"]})),
+    ),
+    "another seal of the state": (
+        9,
+        lambda bundle: finality_of(bundle, lambda state: replace(state, seal=replace(state.seal, slot=0))),
+    ),
+    "the registration not final": (
+        9,
+        lambda bundle: replace(
+            bundle,
+            registration=with_finality(
+                bundle.registration, lambda state: replace(state, seal=replace(state.seal, slot=0))
+            ),
+        ),
+    ),
+    "another status": (10, lambda bundle: latest_of(bundle, status=RecordStatus(1, replaced_by=None, void=True))),
+    "a status at another entry": (10, lambda bundle: latest_of(bundle, status=RecordStatus(0))),
+    "another seal of the pool": (
+        10,
+        lambda bundle: latest_of(bundle, seal=replace(bundle.latest.seal, state=bytes(32))),  # type: ignore[union-attr]
+    ),
+    "a seal that stands elsewhere": (10, lambda bundle: latest_of(bundle, path=())),
+    "the status of another record": (
+        10,
+        lambda bundle: replace(bundle, latest=record_bundle(RECORD.bundle(latest=OTHER_LATEST)).latest),
+    ),
+    "a status as of a link that is not there": (10, lambda bundle: latest_of(bundle, crosslink=bundle_later_link(4))),
+    "a later status without its witnesses": (
+        10,
+        lambda bundle: later_latest(bundle, entry=without_witnesses(LATER), data=without_witnesses(LATER).encode()),
+    ),
 }
+
+
+def not_final(bundle: RecordBundle) -> RecordBundle:
+    """The crosslink proven in the latest tree that was signed, with the finality of an earlier one."""
+    net = RECORD.network
+    size = max(net.boundaries.values())
+    path = tuple(net.log.inclusion_proof(bundle.crosslink.proof.index, size))
+    proof = TlogProof(bundle.crosslink.proof.index, path, net.notes[size].render())
+    return replace(bundle, crosslink=replace(bundle.crosslink, proof=proof))
+
+
+def bundle_later_link(index: int) -> FinalEntry:  # type: ignore[type-arg]
+    link = record_bundle(LATER.bundle()).crosslink
+    return replace(link, proof=replace(link.proof, index=index))
+
+
+def without_witnesses(record: ExampleRecord) -> Crosslink:
+    entry = record_bundle(record.bundle()).crosslink.entry
+    return replace(entry, note=without_cosigners(entry.note))
+
+
+OTHER_LATEST = RECORD.network.pool.latest(RECORD_ID[:-1] + "0")
 
 
 @pytest.mark.parametrize(("step", "spoil"), SPOILED.values(), ids=SPOILED.keys())
@@ -526,7 +686,7 @@ def test_a_spoiled_record_is_refuted_at_its_step(step: int, spoil: Callable[[Rec
 
 
 def test_every_step_of_a_record_can_fail() -> None:
-    assert {step for step, _ in SPOILED.values()} == set(range(2, 9))
+    assert {step for step, _ in SPOILED.values()} == set(range(2, 11))
 
 
 def test_a_checkpoint_beside_the_beacons_own_history_convinces_nobody() -> None:
@@ -564,8 +724,11 @@ def resealed(bundle: EvidenceBundle, proven: Proven) -> EvidenceBundle:  # type:
 
 
 def with_evidence_notes(bundle: EvidenceBundle, change: Callable[[Note], Note]) -> EvidenceBundle:
-    return EvidenceBundle(
-        *(with_note(part, change(part.note)) for part in (bundle.evidence, bundle.registration, bundle.seal))
+    return replace(
+        bundle,
+        evidence=with_note(bundle.evidence, change(bundle.evidence.note)),
+        registration=with_note(bundle.registration, change(bundle.registration.note)),
+        seal=with_note(bundle.seal, change(bundle.seal.note)),
     )
 
 
@@ -576,14 +739,11 @@ def deposited(bundle: EvidenceBundle, member: str, digest: bytes = DIGEST) -> Ev
 
 def earlier_seal(bundle: EvidenceBundle) -> EvidenceBundle:
     """The seal of the block before."""
-    net = DEPOSIT.network
-    first = net.store.seals(0, 1)[0]
-    last = net.store.latest_seal()
-    assert last is not None
-    proven = net.prove(first.size - 1, last, bundle.seal.note)
-    return replace(
-        bundle, seal=Proven.read(proven.entry, proven.proof, lambda _: replace(bundle.seal.entry, previous=None))
-    )
+    first = DEPOSIT.network.store.seals(0, 1)[0]
+    shown = replace(DEPOSIT, seal=DEPOSIT.network.prove(first.size - 1)).bundle()
+    opened = parse_bundle(shown)
+    assert isinstance(opened, EvidenceBundle)
+    return replace(bundle, seal=opened.seal)
 
 
 SPOILED_EVIDENCE: dict[str, tuple[int, Callable[[EvidenceBundle], EvidenceBundle]]] = {
@@ -652,6 +812,17 @@ SPOILED_EVIDENCE: dict[str, tuple[int, Callable[[EvidenceBundle], EvidenceBundle
         lambda bundle: replace(bundle, seal=with_note(bundle.seal, without_cosigners(bundle.seal.note))),
     ),
     "a validator's line spoiled": (5, lambda bundle: with_evidence_notes(bundle, with_spoiled_line)),
+    "too few validators under what finalizes the deposit": (
+        5,
+        lambda bundle: replace(
+            bundle,
+            evidence=with_finality(bundle.evidence, lambda state: with_finality_note(state, without_cosigners)),
+        ),
+    ),
+    "a seal whose tree is not final": (
+        6,
+        lambda bundle: replace(bundle, seal=with_finality(bundle.seal, lambda state: replace(state, path=()))),
+    ),
 }
 
 
@@ -667,16 +838,173 @@ def test_the_seal_of_another_block_does_not_date_a_deposit() -> None:
     middle = net.seal()
     net.append(net.deposit(sha256(b"third").digest()).encode())
     last = net.seal()
-    note = net.final_note(last)
     first = net.store.seals(0, 2)[1]
     for seal, step in ((first, 3), (middle, None), (last, 3)):
         deposit = replace(
             DEPOSIT,
-            evidence=net.prove(evidence, last, note),
-            registration=net.prove(2, last, note),
-            seal=net.prove(seal.size - 1, last, note),
+            evidence=net.prove(evidence),
+            registration=net.prove(COURT_INDEX),
+            seal=net.prove(seal.size - 1),
         )
         assert failed_step(verify(deposit.bundle(), net.policy)) == step
+
+
+# Standing
+
+
+def standing(bundle: bytes) -> Standing:
+    finding = verify(bundle, POLICY).finding
+    assert isinstance(finding, RecordFinding)
+    assert finding.standing is not None
+    return finding.standing
+
+
+def test_the_latest_version_is_shown_to_be_the_latest() -> None:
+    said = standing(BUNDLE)
+    assert (said.current, said.void) == (True, False)
+    verdict = verify(BUNDLE, POLICY)
+    assert "This is the latest version and it is not void, as the pool stated on 22 November 2026" in verdict.sentence
+    assert verdict.finding is not None
+    assert "Whether the record has been replaced, disputed or paid since." not in verdict.finding.not_shown
+
+
+def test_where_the_bundle_says_nothing_of_the_records_standing_the_verdict_says_so() -> None:
+    verdict = verify(RECORD.bundle("number"), POLICY)
+    assert isinstance(verdict.finding, RecordFinding)
+    assert verdict.finding.standing is None
+    assert "latest version" not in verdict.sentence
+    assert "Whether the record has been replaced, disputed or paid since." in verdict.finding.not_shown
+    assert "nothing" in verdict.steps[9].detail
+
+
+def test_a_later_crosslink_may_show_that_the_record_still_stands() -> None:
+    said = standing(RECORD.bundle("number", latest=LATER_LATEST))
+    assert said.current
+    assert said.stated_by is not None
+    finding = verify(RECORD.bundle("number", latest=LATER_LATEST), POLICY).finding
+    assert isinstance(finding, RecordFinding)
+    assert finding.existed_by is not None
+    assert said.stated_by > finding.existed_by
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (RecordStatus(1, replaced_by=4), "This record has been replaced, as the pool stated on"),
+        (RecordStatus(1, void=True), "This record is void, as the pool stated on"),
+    ],
+)
+def test_a_record_that_stands_no_more_is_called_so(status: RecordStatus, words: str) -> None:
+    record = example_record()
+    pool = record.network.pool
+    pool.statuses[RECORD_ID] = status
+    later = example_record(record.network, fields={"number": "later"}, record=RECORD_ID[:-1] + "9")
+    bundle = record.bundle("number", latest=replace(pool.latest(), crosslink=later.crosslink))
+    verdict = verify(bundle, record.network.policy)
+    assert verdict.verified
+    assert words in verdict.sentence
+
+
+# Answers of the state
+
+
+def state_finding(bundle: bytes, *, file_digest: bytes | None = None) -> StateFinding:
+    finding = verify(bundle, DEPOSIT.network.policy, file_digest=file_digest).finding
+    assert isinstance(finding, StateFinding)
+    return finding
+
+
+def test_an_answer_shows_what_is_there_and_what_is_not() -> None:
+    verdict = verify(STATE, DEPOSIT.network.policy)
+    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5]
+    finding = state_finding(STATE)
+    deposits = finding.values[DEPOSITED]
+    assert isinstance(deposits, list)
+    assert [one["member"] for one in deposits if isinstance(one, dict)] == [COURT]
+    assert finding.values[ABSENT] is None
+    assert f"There is a deposit of a file with the SHA-256 fingerprint {DIGEST.hex()} by {COURT}." in verdict.sentence
+    assert "There is no deposit of a file with the SHA-256 fingerprint" in verdict.sentence
+    assert json.loads(json.dumps(verdict.to_json()))["shows"]["values"][ABSENT] is None
+
+
+def test_an_answer_is_about_a_file_where_its_name_is_asked_for() -> None:
+    about_absent = sha256(b"nobody deposited this").digest()
+    bundle = example_state(DEPOSIT.network, (ABSENT,))
+    verdict = verify(bundle, DEPOSIT.network.policy, file_digest=about_absent)
+    assert verdict.sentence.startswith("There is no deposit of this file.")
+    assert verdict.steps[-1].number == 6
+    assert failed_step(verify(bundle, DEPOSIT.network.policy, file_digest=DIGEST)) == 6
+
+
+def test_any_name_of_the_state_can_be_asked_for() -> None:
+    finding = state_finding(example_state(DEPOSIT.network, (f"member/{COURT}", "member/nobody")))
+    assert "There is nothing called member/nobody." in finding.sentence
+    member = finding.values[f"member/{COURT}"]
+    assert isinstance(member, dict)
+    assert member["suspended"] is False
+
+
+def state_bundle_of() -> StateBundle:
+    opened = parse_bundle(STATE)
+    assert isinstance(opened, StateBundle)
+    return opened
+
+
+def denied(bundle: StateBundle) -> StateBundle:
+    state = bundle.state
+    return replace(
+        bundle,
+        state=replace(state, values={**state.values, DEPOSITED: replace(state.values[DEPOSITED], value=None)}),
+    )
+
+
+def swapped(bundle: StateBundle) -> StateBundle:
+    values = bundle.state.values
+    return replace(
+        bundle,
+        state=replace(bundle.state, values={DEPOSITED: values[ABSENT], ABSENT: values[DEPOSITED]}),
+    )
+
+
+SPOILED_STATE: dict[str, tuple[int, Callable[[StateBundle], StateBundle]]] = {
+    "a deposit denied": (2, denied),
+    "a deposit by another": (
+        2,
+        lambda good: replace(
+            good,
+            state=with_value(good.state, DEPOSITED, canonical.encode([{"index": 9, "member": SUPPLIER}])),
+        ),
+    ),
+    "one file's answer for another's": (2, swapped),
+    "another seal": (2, lambda good: replace(good, state=replace(good.state, seal=replace(good.state.seal, slot=0)))),
+    "a beacon key that nobody trusts": (
+        3,
+        lambda good: replace(good, state=with_finality_note(good.state, lambda note: resigned(note, FORGER))),
+    ),
+    "too few validators": (
+        4,
+        lambda good: replace(good, state=with_finality_note(good.state, without_cosigners)),
+    ),
+    "too few validators under what finalizes it": (
+        4,
+        lambda good: replace(good, finality=with_finality_note(good.finality, without_cosigners)),
+    ),
+    "a state that is not final": (
+        5,
+        lambda good: replace(good, state=replace(good.finality, values=good.finality.values)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "spoil"), SPOILED_STATE.values(), ids=SPOILED_STATE.keys())
+def test_a_spoiled_answer_is_refuted_at_its_step(step: int, spoil: Callable[[StateBundle], StateBundle]) -> None:
+    assert failed_step(verify(spoil(state_bundle_of()).render(), DEPOSIT.network.policy)) == step
+
+
+def test_an_answer_about_nothing_cannot_be_read() -> None:
+    empty = state_bundle_of()
+    with pytest.raises(MalformedBundle):
+        verify(replace(empty, state=replace(empty.state, values={})).render(), POLICY)
 
 
 # Policies
@@ -686,21 +1014,23 @@ def other_policy(**changes: object) -> TrustPolicy:
     return dataclasses.replace(POLICY, **changes)  # type: ignore[arg-type]
 
 
+def keys_of(validators: Sequence[ValidatorKeys]) -> list[tuple[str, list[tuple[VerifierKey, str, str]]]]:
+    return [(one.name, [(key, KEYS_FROM, KEYS_UNTIL) for key in one.key_set.keys]) for one in validators]
+
+
 STRANGERS = [ValidatorKeys.numbered(name, number) for number, name in enumerate(VALIDATORS, start=50)]
 
 
 @pytest.mark.parametrize(
     ("policy", "step"),
     [
-        (TrustPolicy.for_network(POLICY.logs[0].key, [(v.name, list(v.as_genesis().keys)) for v in STRANGERS]), 5),
+        (TrustPolicy.for_network([POLICY.logs[0].key], keys_of(STRANGERS)), 5),
         (other_policy(groups=tuple(dataclasses.replace(g, threshold=1) for g in POLICY.groups)), None),
         (other_policy(quorum="meridian-bank-mldsa44"), 5),
         (other_policy(quorum="meridian-bank-ed25519"), None),
         (other_policy(logs=()), 7),
         (
-            TrustPolicy.for_network(
-                FORGER.verifier_key, [(v.name, list(v.as_genesis().keys)) for v in RECORD.network.validators]
-            ),
+            TrustPolicy.for_network([FORGER.verifier_key], keys_of(RECORD.network.validators)),
             7,
         ),
         (TrustPolicy((), (), (), "none"), 7),
@@ -726,6 +1056,26 @@ def test_where_the_policy_asks_for_no_witness_nobody_attests_to_a_time() -> None
     assert isinstance(verdict.finding, RecordFinding)
     assert verdict.finding.existed_by is None
     assert "nobody attests" in verdict.sentence
+
+
+def test_signatures_outside_their_keys_validity_do_not_count_and_the_verdict_says_so() -> None:
+    late = Validity(0, START)
+
+    def limited(*names: str) -> TrustPolicy:
+        witnesses = tuple(
+            replace(one, validity=late) if one.name in {f"{name}-ed25519" for name in names} else one
+            for one in POLICY.witnesses
+        )
+        return other_policy(witnesses=witnesses)
+
+    verdict = verify(BUNDLE, limited(VALIDATORS[0]))
+    assert verdict.verified
+    assert "outside their key's validity: meridian-bank-ed25519" in verdict.steps[7].detail
+    assert isinstance(verdict.finding, RecordFinding)
+    assert VALIDATORS[0] not in [one.validator for one in verdict.finding.finalized]
+    refuted = verify(BUNDLE, limited(*VALIDATORS[:2]))
+    assert failed_step(refuted) == 5
+    assert "outside their key's validity" in refuted.steps[4].detail
 
 
 # Times
