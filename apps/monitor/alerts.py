@@ -23,7 +23,7 @@ _SENTENCES: Final = {
     AlertKind.FORK: "{subject} has two histories; the evidence file proves it.",
     AlertKind.UNEXPECTED_SIGNER: "{subject} signed with a key that is not registered.",
     AlertKind.FINALITY_STALLED: "Nothing has become final on {subject} since epoch {number}.",
-    AlertKind.BEACON_SILENT: "The beacon of {subject} has sealed no block for {number} seconds, or does not answer.",
+    AlertKind.BEACON_SILENT: "The beacon of {subject} has sealed no block for {number} seconds.",
     AlertKind.MISSING_VOTE: "{subject} has not voted in epoch {number}.",
     AlertKind.VALIDATOR_STOPPED: "{subject} has stopped at entry {number} of the beacon's log; its status says why.",
     AlertKind.VALIDATOR_UNREACHABLE: "{subject} does not answer.",
@@ -81,6 +81,8 @@ class Alert:
 
     @property
     def sentence(self) -> str:
+        if self.kind is AlertKind.BEACON_SILENT and self.number is None:
+            return f"The beacon of {self.subject} does not answer."
         return _SENTENCES[self.kind].format(subject=self.subject, number=self.number)
 
 

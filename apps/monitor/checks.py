@@ -63,7 +63,7 @@ def unknown(view: View) -> list[Unknown]:
 
 def _beacon(view: View, limits: Limits) -> Iterator[Finding]:
     if view.beacon is None:
-        yield Finding(AlertKind.BEACON_SILENT, view.network, 0)
+        yield Finding(AlertKind.BEACON_SILENT, view.network)
     elif view.now - view.beacon.time > limits.silence:
         yield Finding(AlertKind.BEACON_SILENT, view.network, view.now - view.beacon.time)
 

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="look once and end")
 
     def handle(self, *, once: bool, **options) -> None:
-        running = Running(settings.NETWORK_FILE, _watch, beacon_url=settings.BEACON_URL)
+        running = Running(settings.NETWORK_FILE, _watch)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
