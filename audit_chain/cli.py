@@ -188,10 +188,11 @@ def _words(verdict: Verdict) -> Iterator[str]:
         yield from ("", "What this does not show")
         yield from (f"  - {line}" for line in verdict.finding.not_shown)
     yield from ("", "How it was checked")
+    width = len(str(len(verdict.steps)))
     for step in verdict.steps:
-        yield f"  {step.number}. {step.outcome:<11}  {step.title}"
+        yield f"  {step.number:>{width}}. {step.outcome:<11}  {step.title}"
         if step.detail and step.outcome is Outcome.PASSED:
-            yield f"                  {_printable(step.detail)}"
+            yield f"{'':{width + 17}}{_printable(step.detail)}"
 
 
 def _record_words(finding: RecordFinding) -> Iterator[str]:

@@ -49,6 +49,12 @@ class Standing:
     stated_by: int | None
 
     @property
+    def words(self) -> str:
+        if self.current:
+            return "the latest version, and not void"
+        return "void" if self.void else "replaced"
+
+    @property
     def sentence(self) -> str:
         what = "This is the latest version and it is not void"
         if not self.current:

@@ -192,7 +192,7 @@ class _RecordWalk(_Walk):
             stated_time=latest.seal.time,
             stated_by=compute_quorum_time(self.policy, witnessed.counted),
         )
-        return self.standing.sentence
+        return self.standing.words
 
     def step_11(self) -> str:
         if SOURCE_DIGEST not in self.fields:

@@ -11,7 +11,7 @@ import pytest
 
 from audit_chain.cli import main
 from audit_chain.log.policy import TrustPolicy
-from audit_chain.testing import FILE, INVOICE, ExampleNetwork, example_deposit, example_record
+from audit_chain.testing import FILE, INVOICE, ExampleNetwork, example_deposit, example_record, example_state
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("number", "payable_amount", "due_date")
@@ -55,11 +55,12 @@ def test_a_verified_record_is_told_in_plain_words(folder: Folder, capsys: pytest
     assert "  payable_amount  535500\n" in said
     assert "At most 13 more fields stay hidden" in said
     assert (
-        "no later than 22 November 2026, 15:40:05 UTC:\n    meridian-bank     signed 22 November 2026, 15:40:03 UTC"
+        "no later than 22 November 2026, 15:40:09 UTC:\n    meridian-bank     signed 22 November 2026, 15:40:07 UTC"
         in said
     )
     assert "Whether what the document says is true" in said
-    assert "  8. passed       Enough validators signed the beacon's log: it is final\n" in said
+    assert "   8. passed       Enough validators signed the beacon's log\n" in said
+    assert "   9. passed       The beacon's log is final\n" in said
     assert complained == ""
 
 
@@ -85,7 +86,7 @@ def test_a_refuted_record_names_its_step_and_shows_no_field(folder: Folder, caps
         "REFUTED. This proof does not hold. It fails at step 5: “Enough validators witnessed the pool's log”."
     )
     assert "expected 1 of 1, got 0" in said
-    assert "  6. not reached" in said
+    assert "   6. not reached" in said
     assert "535500" not in said
 
 
@@ -93,9 +94,31 @@ def test_a_deposit_is_compared_with_a_file(folder: Folder, capsys: pytest.Captur
     assert run(folder.evidence, folder.policy, "--file", folder.file) == 0
     assert "This file is unchanged since commercial-court deposited it." in capsys.readouterr().out
     assert run(folder.evidence, folder.policy, "--file", folder.policy) == 1
-    assert "It fails at step 6" in capsys.readouterr().out
+    assert "It fails at step 7" in capsys.readouterr().out
     assert run(folder.evidence, folder.policy) == 0
     assert sha256(FILE).hexdigest() in capsys.readouterr().out
+
+
+def test_what_the_state_says_is_told_in_plain_words(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    deposit = example_deposit(sha256(FILE).digest())
+    names = [f"evidence/{sha256(data).hexdigest()}" for data in (FILE, b"another")]
+    bundle = folder.write("answer.json", example_state(deposit.network, names))
+    assert run(bundle, folder.policy) == 0
+    said = capsys.readouterr().out
+    assert f"fingerprint {sha256(FILE).hexdigest()} by commercial-court." in said
+    assert f"There is no deposit of a file with the SHA-256 fingerprint {sha256(b'another').hexdigest()}." in said
+    assert f"  {names[1]}  nothing: it has no such name\n" in said
+    assert run(bundle, folder.policy, "--file", folder.file) == 0
+    assert "There is a deposit of this file by commercial-court." in capsys.readouterr().out
+    assert run(bundle, folder.policy, "--file", folder.policy) == 1
+    assert "It fails at step 6" in capsys.readouterr().out
+
+
+def test_a_record_that_still_stands_is_called_so(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    record = example_record()
+    bundle = folder.write("standing.json", record.bundle("number", latest=record.network.pool.latest()))
+    assert run(bundle, folder.policy) == 0
+    assert "This is the latest version and it is not void, as the pool stated on" in capsys.readouterr().out
 
 
 def test_a_record_is_compared_with_the_file_it_was_made_from(
@@ -114,7 +137,7 @@ def test_machines_get_json(folder: Folder, capsys: pytest.CaptureFixture[str]) -
     assert verdict["verdict"] == "verified"
     assert verdict["shows"]["fields"] == {name: INVOICE[name] for name in NAMES}
     assert run(folder.evidence, folder.policy, "--json", "--file", folder.policy) == 1
-    assert json.loads(capsys.readouterr().out)["failed_step"] == 6
+    assert json.loads(capsys.readouterr().out)["failed_step"] == 7
     assert run(folder.policy, folder.policy, "--json") == 2
     unreadable = json.loads(capsys.readouterr().out)
     assert unreadable["verdict"] == "unreadable"

@@ -14,7 +14,7 @@ from audit_chain.records import disclosure
 from audit_chain.records.entry import RecordEntry, ReplacementEntry
 from audit_chain.records.fields import flatten
 from audit_chain.records.tree import commit
-from audit_chain.testing import FILE, example_deposit, example_record, record_key
+from audit_chain.testing import FILE, example_deposit, example_record, example_state, record_key
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "docs" / "spec"
@@ -74,6 +74,9 @@ def test_the_page_on_verification_has_the_verifiers_numbers_and_titles() -> None
     verdicts = {
         "A record": verify(record.bundle("source.sha256"), record.network.policy, file_digest=digest),
         "A deposit": verify(deposit.bundle(), deposit.network.policy, file_digest=digest),
+        "An answer of the state": verify(
+            example_state(deposit.network, [f"evidence/{digest.hex()}"]), deposit.network.policy, file_digest=digest
+        ),
     }
     walked = {heading: [step.title for step in verdict.steps] for heading, verdict in verdicts.items()}
     assert titles("verification.md") == walked
@@ -89,14 +92,18 @@ def test_the_page_on_verification_shows_what_the_command_prints(capsys: pytest.C
 def test_bundles_are_still_written_as_they_were_published() -> None:
     """A change here is a new version of the format."""
     record, deposit = example_record(), example_deposit(sha256(FILE).digest())
-    assert (VECTORS / "record.bundle.json").read_bytes() == record.bundle("due_date", "number", "payable_amount")
+    fields, latest = ("due_date", "number", "payable_amount"), record.network.pool.latest()
+    assert (VECTORS / "record.bundle.json").read_bytes() == record.bundle(*fields, latest=latest)
     assert (VECTORS / "evidence.bundle.json").read_bytes() == deposit.bundle()
+    names = [f"evidence/{sha256(data).hexdigest()}" for data in (FILE, b"")]
+    assert (VECTORS / "state.bundle.json").read_bytes() == example_state(deposit.network, names)
     assert (VECTORS / "policy.txt").read_bytes() == record.network.policy.render()
     assert (VECTORS / "deposited-file.txt").read_bytes() == FILE
 
 
 def test_the_page_on_bundles_quotes_the_published_one() -> None:
     page, bundle = (SPEC / "proof-bundle.md").read_text(), json.loads((VECTORS / "record.bundle.json").read_bytes())
-    assert bundle["checksum"] in page
+    for kind in ("record", "evidence", "state"):
+        assert json.loads((VECTORS / f"{kind}.bundle.json").read_bytes())["checksum"] in page
     for text in bundle["disclosures"]:
         assert text in page
