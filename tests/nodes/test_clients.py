@@ -149,7 +149,7 @@ def test_what_no_beacon_says_is_unreachable_too(handle: Handler) -> None:
 def test_a_no_of_the_beacon_says_why() -> None:
     body = b'{"error":{"code":"malformed_note","message":"not a note","where":"checkpoint"}}'
     with server(answering(422, body)) as url, pytest.raises(BeaconRefused) as problem:
-        BeaconClient(url).submit_crosslink(pool="acme", parent=TreeHead(0, b"\x00" * 32), checkpoint=b"x")
+        BeaconClient(url).submit_crosslink(pool="acme", epoch=0, parent=TreeHead(0, b"\x00" * 32), checkpoint=b"x")
     assert isinstance(problem.value, Declined)
     assert (problem.value.status, problem.value.code) == (422, "malformed_note")
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apps.network.errors import NetworkFileInvalid
 from apps.network.genesis import create, load, member_signer
+from apps.network.key_files import read_key
 from apps.network.network_file import NetworkFile, parse
 from audit_chain.beacon.entries import Genesis, Validator, parse_entry
 from audit_chain.beacon.key_set import KeySet
-from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner
+from audit_chain.log.keys import CosignerEd25519, CosignerMLDSA44, NoteSigner, private_key_pem
 from audit_chain.testing import mldsa44_key
 from tests.nodes.cast import key_of
 
@@ -54,8 +56,41 @@ def test_founding_again_changes_nothing(tmp_path: Path) -> None:
 def test_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     found(tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 1 + 1 + 3 * len(FOUNDERS)
+    assert len(files) == 1 + 2 + 4 * len(FOUNDERS)
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_every_key_is_encrypted_and_every_node_has_a_passphrase_of_its_own(tmp_path: Path) -> None:
+    found(tmp_path)
+    pems = list((tmp_path / "keys").rglob("*.pem"))
+    assert all(path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") for path in pems)
+    passphrases = [path.read_bytes() for path in (tmp_path / "keys").rglob("passphrase")]
+    assert len(set(passphrases)) == len(passphrases) == 1 + len(FOUNDERS)
+
+
+def test_a_passphrase_may_come_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("of at least twenty bytes\n")
+    monkeypatch.setenv("KEY_PASSPHRASE_FILE", str(tmp_path / "secret"))
+    network = found(tmp_path)
+    assert not list(tmp_path.rglob("passphrase"))
+    monkeypatch.delenv("KEY_PASSPHRASE_FILE")
+    with pytest.raises(NetworkFileInvalid, match="cannot read the passphrase"):
+        found(tmp_path)
+    monkeypatch.setenv("KEY_PASSPHRASE", "another one of twenty bytes")
+    with pytest.raises(NetworkFileInvalid, match="cannot be decrypted"):
+        found(tmp_path)
+    monkeypatch.setenv("KEY_PASSPHRASE", "too short")
+    with pytest.raises(NetworkFileInvalid, match="too short"):
+        found(tmp_path)
+    monkeypatch.setenv("KEY_PASSPHRASE", "of at least twenty bytes")
+    assert found(tmp_path) == network
+
+
+def test_a_key_that_its_operator_left_unencrypted_is_read(tmp_path: Path) -> None:
+    network = found(tmp_path)
+    path = tmp_path / "keys" / "beacon.pem"
+    path.write_bytes(private_key_pem(read_key(path, Ed25519PrivateKey)))
+    assert found(tmp_path) == network
 
 
 def test_a_founding_that_was_stopped_goes_on_with_the_keys_it_made(tmp_path: Path) -> None:

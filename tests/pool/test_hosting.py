@@ -135,7 +135,7 @@ def test_a_name_that_a_database_cannot_bear_is_refused(postgres_url: str) -> Non
 def test_a_pools_folder_is_its_owners_alone(hosted: Pool, var_dir: Path) -> None:
     folder = var_dir / "pools" / "northwind-parts"
 
-    assert sorted(path.name for path in folder.iterdir()) == ["pool.json", "signing.pem", "wrapping.key"]
+    assert sorted(path.name for path in folder.iterdir()) == ["passphrase", "pool.json", "signing.pem", "wrapping.key"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
