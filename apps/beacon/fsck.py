@@ -73,9 +73,9 @@ class _Check:
     def run(self) -> None:
         key, *earlier = self._network.beacon_keys
         check_log(self._store, key, self._findings, self._replay.visit, earlier=earlier)
-        check_state(self._states, self._findings)
         self._check_origins()
         self._check_versions()
+        check_state(self._states, self._findings)
         notes = self._cosigned_notes()
         finalized = self._check_finality(notes)
         self._check_blocks(finalized)
