@@ -2,7 +2,7 @@
 
 `COSIGNERS` in a validator's settings names the function that opens them, here `from_files`. A PKCS #11 token or a key
 management service stands behind a function of the same shape: from a validator's name and one of its key sets to one
-signer for each of its keys, in their order.
+signer for each of its keys, in their order. `GOVERNANCE_SIGNER` names the one of the key that signs ballots.
 """
 
 from pathlib import Path
@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from django.conf import settings
 
+from apps.network.errors import NetworkFileInvalid
 from apps.network.key_files import read_key
 from audit_chain.beacon.key_set import KeySet
-from audit_chain.log.keys import COSIGN_ED25519, CosignerEd25519, CosignerMLDSA44, VerifierKey
+from audit_chain.log.keys import COSIGN_ED25519, CosignerEd25519, CosignerMLDSA44, NoteSigner, VerifierKey
 from audit_chain.log.note import Signature
 
 
@@ -44,6 +45,17 @@ def from_files(name: str, keys: KeySet) -> tuple[Cosigner, ...]:
     """The signers of a key set whose keys are files in VAR_DIR/keys/validators/<name>/."""
     folder = settings.VAR_DIR / "keys" / "validators" / name
     return tuple(_from_file(key_path(folder, key), key.name, key) for key in keys.keys)
+
+
+def governance_from_file(name: str, key: VerifierKey) -> Signer:
+    """The signer of a validator's governance key, a file beside its others, or put there for the moment."""
+    signer = NoteSigner(
+        key.name,
+        read_key(settings.VAR_DIR / "keys" / "validators" / name / "governance.pem", Ed25519PrivateKey),
+    )
+    if signer.verifier_key != key:
+        raise NetworkFileInvalid(f"governance.pem of {name} is not the key that the network file names")
+    return signer
 
 
 def key_path(folder: Path, key: VerifierKey) -> Path:

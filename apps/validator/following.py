@@ -22,7 +22,7 @@ from audit_chain.log.note import Note, verified_signatures
 
 logger = logging.getLogger(__name__)
 
-REPLAY = "replay with `manage.py replay`, go on with `manage.py clear_problem`"
+REPLAY = "look with `manage.py replay --to {}`, go on with `manage.py clear_problem`"
 PAUSE = 0.2  # seconds between two replays, however many unknown origins are asked about
 
 
@@ -66,7 +66,7 @@ class Follower:
         lines = [str(problem)]
         if problem.subroots:
             lines.append(self._differing(problem.at, problem.subroots))
-        lines.append(REPLAY)
+        lines.append(REPLAY.format(problem.at))
         logger.error("stopped: %s", "; ".join(lines))
         note_problem("; ".join(lines))
 

@@ -18,6 +18,7 @@ VALIDATOR_NAME = env.str("VALIDATOR_NAME")
 
 # What signs: a function as in apps.network.signers. A PKCS #11 token or a key service has one of its own.
 COSIGNERS = env.str("COSIGNERS", default="apps.network.signers.from_files")
+GOVERNANCE_SIGNER = env.str("GOVERNANCE_SIGNER", default="apps.network.signers.governance_from_file")
 # Seconds between a block's time and our clock beyond which it is not voted for.
 BLOCK_TIME_TOLERANCE = env.int("BLOCK_TIME_TOLERANCE", default=30)
 
