@@ -1,5 +1,6 @@
 """Evidence: digests of files that members put on the shared chain, and the proof of it for whoever has the file."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from apps.accounts.roles import Role
 from apps.accounts.selectors import organisation_names
 from apps.exchange.models import Deposit
 from apps.exchange.network import beacon, network_file
+from apps.exchange.state import StateProof, state_proof_if_final
+from apps.network.beacon_api import Deposit as DepositOnChain
 from apps.network.errors import NetworkFileInvalid
 from apps.network.key_files import read_key
 from audit_chain.beacon.deposit import DIGEST_SIZE
@@ -51,10 +54,40 @@ def digest_read(text: str) -> bytes:
     return digest
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Every deposit of a file, the earliest first; `state` proves what the chain's latest final state says of it.
+
+    It is None while nothing is final.
+    """
+
+    deposits: tuple[Finding, ...]
+    state: StateProof | None
+
+
+def evidence_answer(*, digest: bytes) -> Answer:
+    """What the chain knows of the file with this digest, with proof. Anybody may ask who knows the digest."""
+    with beacon() as chain:
+        found = chain.lookup(digest.hex())
+    return Answer(_findings(found.deposits), state_proof_if_final(found.sealed))
+
+
 def evidence_find(*, digest: bytes) -> tuple[Finding, ...]:
     """Every deposit of the file with this digest, earliest first. Anybody may ask who knows the digest."""
     with beacon() as chain:
-        deposits = chain.deposits(digest.hex())
+        return _findings(chain.deposits(digest.hex()))
+
+
+def evidence_state(*, digest: bytes) -> StateProof:
+    """The proof of what the latest final state says of the digest: its deposits, or that there is none."""
+    proof = evidence_answer(digest=digest).state
+    if proof is None:
+        raise NotFinalYet("Nothing on the shared chain is final yet, so nothing can be proven. Ask again soon.")
+    return proof
+
+
+def _findings(deposits: Iterable[DepositOnChain]) -> tuple[Finding, ...]:
+    deposits = tuple(deposits)
     names = organisation_names() if deposits else {}
     return tuple(
         Finding(

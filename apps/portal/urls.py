@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from apps.portal.views import account, evidence, imports, inbox, members, network, overview, records, share, tokens
+from apps.portal.views import (
+    account,
+    chain,
+    evidence,
+    imports,
+    inbox,
+    members,
+    network,
+    overview,
+    records,
+    registry,
+    share,
+    supervision,
+    tokens,
+)
 from apps.portal.views import verify as verify_views
 
 app_name = "portal"
@@ -14,6 +28,7 @@ urlpatterns = [
     path("trust-policy.txt", verify_views.policy, name="policy"),
     path("evidence", evidence.evidence, name="evidence"),
     path("evidence/proof", evidence.proof, name="evidence-proof"),
+    path("evidence/answer", evidence.answer, name="evidence-answer"),
     path("developers", overview.developers, name="developers"),
     # Accounts
     path("sign-in", account.sign_in, name="sign-in"),
@@ -46,8 +61,23 @@ urlpatterns = [
     path("evidence/deposit", evidence.deposit, name="evidence-deposit"),
     # The shared chain
     path("network", network.network, name="network"),
-    path("network/blocks/<int:number>", network.block, name="block"),
-    path("network/entries/<int:index>", network.entry, name="entry"),
-    path("network/entries/<int:index>/proof", network.entry_proof, name="entry-proof"),
-    path("pools", network.pools, name="pools"),
+    path("network/live", network.live, name="live"),
+    path("network/search", network.search, name="network-search"),
+    path("network/epochs", chain.epochs, name="epochs"),
+    path("network/epochs/<int:number>", chain.epoch, name="epoch"),
+    path("network/blocks", chain.blocks, name="blocks"),
+    path("network/blocks/<int:number>", chain.block, name="block"),
+    path("network/entries/<int:index>", chain.entry, name="entry"),
+    path("network/entries/<int:index>/proof", chain.entry_proof, name="entry-proof"),
+    path("network/validators", registry.validators, name="validators"),
+    path("network/validators/<slug:name>", registry.validator, name="validator"),
+    path("network/pools/<slug:name>", registry.pool, name="pool"),
+    path("network/pools/<slug:name>/proof", registry.pool_proof, name="pool-proof"),
+    path("network/motions", registry.motions, name="motions"),
+    path("network/offences", registry.offences, name="offences"),
+    path("network/offences/<int:index>/file", registry.offence_file, name="offence-file"),
+    # A regulator
+    path("pools", supervision.pools, name="pools"),
+    path("alerts", supervision.alerts, name="alerts"),
+    path("alerts/file", supervision.alert_file, name="alert-file"),
 ]

@@ -76,6 +76,11 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 86400)} days"
 
 
+def sentence_case(text: str) -> str:
+    """The same with a capital at the beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def field_label(name: str) -> str:
     """lines.0.net_amount -> Line 1: net amount; seller.vat_id -> Seller: VAT number"""
     parts = name.split(".")
@@ -90,8 +95,7 @@ def field_label(name: str) -> str:
         else:
             labels.append(_words(part))
             position += 1
-    text = ": ".join(labels)
-    return text[:1].upper() + text[1:]
+    return sentence_case(": ".join(labels))
 
 
 def _words(part: str) -> str:

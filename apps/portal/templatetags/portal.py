@@ -71,7 +71,10 @@ def ago(value: datetime | str | None) -> SafeString | str:
     when = _read_moment(value)
     if when is None:
         return "never"
-    return _time(when, f"{wording.duration((timezone.now() - when).total_seconds())} ago")
+    seconds = max(0, round((timezone.now() - when).total_seconds()))
+    return format_html(
+        '<time datetime="{}" data-seconds="{}">{} ago</time>', _machine(when), seconds, wording.duration(seconds)
+    )
 
 
 @register.filter
@@ -111,7 +114,11 @@ def field_label(name: str) -> str:
 
 
 def _time(when: datetime, text: str) -> SafeString:
-    return format_html('<time datetime="{}">{}</time>', when.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+    return format_html('<time datetime="{}">{}</time>', _machine(when), text)
+
+
+def _machine(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _read(value: date | datetime | str | None) -> date | datetime | None:

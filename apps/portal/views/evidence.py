@@ -12,9 +12,10 @@ from apps.exchange.evidence import (
     Finding,
     NotFinalYet,
     digest_read,
+    evidence_answer,
     evidence_deposit,
-    evidence_find,
     evidence_proof,
+    evidence_state,
     finding_proof,
 )
 from apps.exchange.network import verdict_on
@@ -47,6 +48,14 @@ def proof(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
+@open_to_all
+def answer(request: PageRequest) -> HttpResponse:
+    """What the chain's final state says of the file, with proof, also where it says that there is no deposit."""
+    digest = digest_read(request.POST.get("sha256", ""))
+    return download_bundle(evidence_state(digest=digest).bundle, name=f"answer-{digest.hex()[:8]}.json")
+
+
+@require_POST
 @members_only
 def deposit(request: PageRequest) -> HttpResponse:
     """Deposits a fingerprint that was looked up just before, after the same warning as for a record's original."""
@@ -59,15 +68,18 @@ def deposit(request: PageRequest) -> HttpResponse:
 
 
 def _answer(digest: bytes) -> dict[str, object]:
-    """Every deposit of the file, the earliest with its verdict, if it is final by now."""
-    found = evidence_find(digest=digest)
+    """Every deposit of the file, the earliest with its verdict if it is final by now; or that there is none, proven."""
+    answer = evidence_answer(digest=digest)
+    found = answer.deposits
     first = found[0] if found else None
+    absence = answer.state if not found else None
     return {
         "digest": digest,
         "asked": True,
         "found": found,
         "first": first,
-        "view": _verdict(first, digest) if first else None,
+        "absence": absence,
+        "view": _verdict(first, digest) if first else _view(absence.bundle, digest) if absence else None,
     }
 
 
@@ -76,6 +88,10 @@ def _verdict(found: Finding, digest: bytes) -> VerdictView | None:
         bundle = finding_proof(found)
     except NotFinalYet:
         return None
+    return _view(bundle, digest)
+
+
+def _view(bundle: bytes, digest: bytes) -> VerdictView:
     return verdict_view(verdict_on(bundle, file_digest=digest), names=organisation_names())
 
 

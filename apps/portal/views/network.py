@@ -1,144 +1,79 @@
-"""The shared chain for its members: blocks, entries, validators; for a regulator, its pools."""
+"""Where the shared chain stands, live; and the explorer's search box."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from hashlib import sha256
 
-from django.http import Http404, HttpResponse
-from django.shortcuts import render
-from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.errors import NotFound
 from apps.accounts.selectors import organisation_names
-from apps.exchange.evidence import NotFinalYet
-from apps.exchange.network import beacon, network_file
-from apps.network.beacon_api import PoolState
-from apps.portal import wording
+from apps.exchange.chain import ChainNow, chain_now, forks_open
+from apps.exchange.network import network_file
+from apps.network.beacon_api import Alert
 from apps.portal.access import PageRequest, members_only
-from apps.portal.downloads import download
-from apps.portal.explorer import TYPE_NAMES, entry_view
+from apps.portal.explorer import epoch_line, percent
+from apps.portal.lookup import look_up
+from apps.portal.picture import NARROW, WIDE, picture
 from apps.portal.verdicts import party_name
 
-PAGE = 25
-ENTRIES = 200  # of one block on its page
-QUIET_AFTER = 24 * 3600  # seconds without a crosslink until a pool is called quiet
-LARGEST = 2**53
+LISTED = 8  # epochs below the picture
+LONGEST_QUERY = 200
 
 
 @require_safe
 @members_only
 def network(request: PageRequest) -> HttpResponse:
-    before = _number(request.GET.get("before"))
-    with beacon() as chain:
-        page = chain.blocks(before=before, limit=PAGE)
-        validators = chain.validators()
-    names = organisation_names()
-    context = {
-        "section": "network",
-        "network": network_file().network,
-        "blocks": page.blocks,
-        "next": page.before,
-        "is_first": before is None,
-        "validators": validators,
-        "validator_count": len(validators.validators),
-        "signers": [
-            {"name": party_name(one.name, names), "weight": one.weight, "url": one.url, "cosigned": one.cosigned,
-             "keys": one.keys, "behind": validators.size - one.cosigned.size if one.cosigned else None}
-            for one in validators.validators
-        ],
-    }  # fmt: skip
+    now, forks = chain_now(), forks_open()
+    context = {"section": "network", "tab": "now", "network": network_file().network} | _context(now, forks)
     return render(request, "portal/network.html", context)
 
 
 @require_safe
 @members_only
-def block(request: PageRequest, number: int) -> HttpResponse:
-    with beacon() as chain:
-        found = chain.block(_sized(number))
+def live(request: PageRequest) -> HttpResponse:
+    """The moving part of the page; 204 where the reader has it as it is now."""
+    now, forks = chain_now(), forks_open()
+    if request.GET.get("seen") == _mark(now, forks):
+        return HttpResponse(status=204)
+    return render(request, "portal/parts/live.html", _context(now, forks))
+
+
+@require_POST
+@members_only
+def search(request: PageRequest) -> HttpResponse:
+    """To the one place that was meant, or a list of several. A POST: a file's fingerprint stands in no address."""
+    text = request.POST.get("query", "")[:LONGEST_QUERY]
+    found = look_up(text, organisation_names())
+    if len(found.matches) == 1:
+        return redirect(found.matches[0].url)
+    context = {"section": "network", "tab": "search", "query": text, "found": found}
+    return render(request, "portal/network_search.html", context)
+
+
+def _context(now: ChainNow, forks: tuple[Alert, ...]) -> Mapping[str, object]:
     names = organisation_names()
-    context = {
-        "section": "network",
-        "sealed": found.block,
-        "checkpoint": found.checkpoint,
-        "entries": [{"index": line.index, "type": TYPE_NAMES.get(line.type, line.type)} for line in found.entries][
-            -ENTRIES:
-        ],
-        "entry_count": len(found.entries),
-        "cosigners": [party_name(name, names) for name in found.block.cosigners],
-    }
-    return render(request, "portal/block.html", context)
-
-
-@require_safe
-@members_only
-def entry(request: PageRequest, index: int) -> HttpResponse:
-    with beacon() as chain:
-        found = chain.entry(_sized(index))
-    context = {"section": "network", "entry": found, "view": entry_view(found.entry, organisation_names())}
-    return render(request, "portal/entry.html", context)
-
-
-@require_safe
-@members_only
-def entry_proof(request: PageRequest, index: int) -> HttpResponse:
-    """The entry's tlog-proof, which any implementation of that format can check."""
-    with beacon() as chain:
-        proven = chain.proof(_sized(index))
-    if proven is None:
-        raise NotFinalYet("This entry is not final yet: validators are still signing. Ask again in a few seconds.")
-    return download(proven.proof, name=f"entry-{index}.tlog-proof", media_type="text/plain; charset=utf-8")
-
-
-@require_safe
-@members_only
-def pools(request: PageRequest) -> HttpResponse:
-    """A regulator's view: how much and when, never what. To everybody else this page is not there."""
-    if not request.actor.is_regulator:
-        raise NotFound("There is no such page.")
-    with beacon() as chain:
-        states = chain.pools()
-        validators = chain.validators()
-        newest = chain.blocks(limit=1).blocks
-    names = organisation_names()
-    context = {
-        "section": "pools",
-        "pools": [_pool_line(state, names) for state in sorted(states, key=lambda state: state.name)],
-        "newest": newest[0] if newest else None,
-        "validators": validators,
-    }
-    return render(request, "portal/pools.html", context)
-
-
-def _pool_line(state: PoolState, names: dict[str, str]) -> dict[str, object]:
-    link = state.crosslink
-    time = datetime.fromisoformat(link.time) if link.time else None
-    age = (timezone.now() - time).total_seconds() if time else None
-    if time is None:
-        badge, word = "", "nothing yet"
-    elif not link.final:
-        badge, word = "wait", "being signed"
-    elif age is not None and age > QUIET_AFTER:
-        badge, word = "wait", "quiet for a day"
-    else:
-        badge, word = "final", "on time"
+    state = now.validators
+    active = [one for one in state.validators if one.status in ("active", "exiting")]
+    lines = [
+        epoch_line(epoch, current=state.epoch, validators=len(active), crosslinks=now.crosslinks)
+        for epoch in now.epochs
+    ]
+    voted = next((epoch for epoch in now.epochs if epoch.voted), None)
     return {
-        "name": state.name,
-        "owner": party_name(state.member, names),
-        "size": link.size,
-        "time": time,
-        "index": link.index,
-        "block": link.block,
-        "badge": badge,
-        "word": word,
-        "lag": wording.duration(age) if age is not None else "",
-        "since": state.registered.time,
+        "mark": _mark(now, forks),
+        "now": now,
+        "state": state,
+        "forks": forks,
+        "signing": len(voted.voters) if voted else 0,
+        "signing_share": percent(voted.voted, voted.total) if voted else 0,
+        "validator_count": len(active),
+        "pictures": [picture(now, lines, layout) for layout in (WIDE, NARROW)],
+        "epochs": lines[:LISTED],
+        "missing": [party_name(one.name, names) for one in active if voted and one.name not in voted.voters],
     }
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 16 else None
-
-
-def _sized(number: int) -> int:
-    if number > LARGEST:
-        raise Http404
-    return number
+def _mark(now: ChainNow, forks: tuple[Alert, ...]) -> str:
+    """The same for what looks the same."""
+    return sha256(repr((now.newest, forks)).encode()).hexdigest()[:16]

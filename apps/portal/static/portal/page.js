@@ -61,7 +61,7 @@ const sizes = new ResizeObserver((seen) => {
 });
 
 function watchSizes() {
-  for (const place of document.querySelectorAll(".scroll, pre, .chain")) sizes.observe(place);
+  for (const place of document.querySelectorAll(".scroll, pre")) sizes.observe(place);
 }
 
 watchSizes();
