@@ -168,9 +168,8 @@ def begin(policy: TrustPolicy, state: SealedState, finality: SealedState) -> Tru
     Raises the errors of `verify_finality`, InvalidStateProof for values that are not the state's, and InvalidUpdate for
     a state of which too little is shown.
     """
-    verify_finality(policy, state.note, finality)
-    epoch = verify_finalizes(state.checkpoint, finality)
-    return _trust(state, epoch, policy.verify_log(state.note), None)
+    finalized = verify_finality(policy, state.note, finality)
+    return _trust(state, finalized.epoch, policy.verify_log(state.note), None)
 
 
 def advance(
@@ -351,6 +350,8 @@ def _validators(state: SealedState) -> tuple[KnownValidator, ...]:
 def _casper(state: SealedState) -> CasperState:
     """As much of the state as says who is active, and for how long they answer."""
     network = parse_network(state.value("network"))
+    if network.preset not in PRESETS:
+        raise MalformedBundle("no preset is called so", expected=" or ".join(PRESETS), got="another")
     changed: dict[str, Any] = {name: _number(state, f"parameter/{name}") for name in PARAMETERS}
     preset = replace(PRESETS[network.preset], **{name: value for name, value in changed.items() if value is not None})
     numbers = range(_count_chunks(state) or 0)
