@@ -146,7 +146,7 @@ def test_a_stranger_verifies_the_bundle_offline_and_sees_three_fields(way: Way, 
     assert (done.returncode, done.stderr) == (0, "")
     verdict = json.loads(done.stdout)
     assert verdict["verdict"] == "verified"
-    assert [step["outcome"] for step in verdict["steps"]] == ["passed"] * 8
+    assert [step["outcome"] for step in verdict["steps"]] == ["passed"] * 10
     assert sorted(verdict["shows"]["fields"]) == sorted(SHOWN)
     in_words = stranger("-m", "audit_chain", "verify", way.bundle, "--policy", way.policy)
     assert in_words.stdout.startswith("VERIFIED.")
