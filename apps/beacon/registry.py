@@ -7,7 +7,7 @@ from django.db.models import Max, Sum
 from apps.beacon import finality
 from apps.beacon.errors import Refusal, not_found
 from apps.beacon.log import open_state, open_state_store, open_store
-from apps.beacon.models import Block, Cosignature, Epoch
+from apps.beacon.models import Block, Cosignature, Epoch, Submission
 from apps.beacon.participation import unpack_voters
 from apps.beacon.selectors import PAGE_LIMIT, block_summaries, placements, slots_per_epoch
 from apps.network import beacon_api as api
@@ -142,12 +142,18 @@ def validators(network: NetworkFile) -> api.Validators:
     return api.Validators(
         size=open_store().head().tree_size,
         final_size=finality.final_size(),
-        waiting=Block.objects.filter(final=False).aggregate(sum=Sum("entries"))["sum"] or 0,
+        waiting=_waiting(),
         epoch=epoch,
         justified_epoch=casper.current_justified_checkpoint.epoch,
         finalized_epoch=casper.finalized_checkpoint.epoch,
         validators=tuple(states),
     )
+
+
+def _waiting() -> int:
+    """How much of what was handed in is not final: queued, or in blocks that nothing final covers."""
+    in_blocks = Block.objects.filter(final=False).aggregate(sum=Sum("entries"))["sum"] or 0
+    return in_blocks + Submission.objects.count()
 
 
 def _status(seat: Seat, epoch: int) -> str:

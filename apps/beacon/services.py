@@ -37,6 +37,7 @@ from audit_chain.log.note import Note
 from audit_chain.log.tiles import check_entry_size
 
 QUEUED = Receipt(index=None)
+COMMON_NAMES = ("boundaries", "casper", "log", "network", "pools", "slot", "tree")  # what every entry is held against
 
 ordering: Ordering = EmbeddedOrdering()
 
@@ -47,7 +48,11 @@ def crosslink_submit(submission: CrosslinkSubmission) -> Receipt:
     Lines of the note that do not belong into a crosslink are dropped, the others are put into their order.
     """
     state = open_state()
-    pool = get_pool(state, _name(submission.pool, "pool"))
+    name = _name(submission.pool, "pool")
+    for section in ("seat/", "validator/"):  # The committee's, with two reads instead of two for each of its members.
+        state.load(section)
+    state.fetch((*COMMON_NAMES, f"pool/{name}", f"crosslink/{name}"))
+    pool = get_pool(state, name)
     note = _note(submission.checkpoint, "checkpoint")
     note = compute_crosslink_note(note, pool.key, get_committee(state, pool.name, _epoch(submission.epoch)))
     parent = Parent(size=submission.parent.size, root=submission.parent.root)

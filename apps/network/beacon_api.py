@@ -426,7 +426,7 @@ class ValidatorState:
 class Validators:
     """`size` is that of the latest sealed tree, `final_size` that of the latest final one.
 
-    `waiting` counts the entries between them that somebody handed in; of votes and seals there are always some.
+    `waiting` counts what was handed in and is not final, queued or in a block. Votes and seals are always left over.
     """
 
     size: int

@@ -13,6 +13,7 @@ changes few values however many validators there are.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 
 from audit_chain.beacon.casper.containers import (
@@ -55,7 +56,7 @@ def load_casper(state: Names, preset: Preset) -> CasperState:
     own = _shape(state["casper"], "bits", "finalized", "justified", "previous_justified", "slashings", "slot")
     validators, balances = read_registry(_chunks(state, "registry/"), _chunks(state, "balance/"))
     current, previous = _participation(state, len(validators))
-    mixes = [from_base64(str(text)) for chunk in _chunks(state, "mix/") for text in _array(chunk)]
+    mixes = [_mix(str(text)) for chunk in _chunks(state, "mix/") for text in _array(chunk)]
     return CasperState(
         preset=preset,
         slot=Slot(own.integer("slot")),
@@ -78,8 +79,11 @@ def read_registry(registry: Iterable[JSON], balance: Iterable[JSON]) -> tuple[li
     validators: list[Validator] = []
     balances: list[Weight] = []
     for chunk, weights in zip(registry, balance, strict=True):
+        rows, balance_rows = list(_rows(chunk, 5)), list(_rows(weights, 2))
+        if len(rows) != len(balance_rows):
+            raise MalformedEntry("state: a balance for each validator", expected=len(rows), got=len(balance_rows))
         for (maximum, activation, exit_epoch, withdrawable, slashed), (weight, effective) in zip(
-            _rows(chunk, 5), _rows(weights, 2), strict=True
+            rows, balance_rows, strict=True
         ):
             balances.append(Weight(weight))
             validators.append(
@@ -130,6 +134,12 @@ def store_casper(state: Names, casper: CasperState) -> None:
         lambda part: [_to_bits([current for current, _ in part]), _to_bits([previous for _, previous in part])],
     )
     _store_chunks(state, "mix/", MIXES_PER_CHUNK, casper.randao_mixes, lambda part: [*map(to_base64, part)])
+
+
+@lru_cache(maxsize=2048)
+def _mix(text: str) -> bytes:
+    """The mix, read once however often the state is loaded: of a thousand, one changes in an epoch."""
+    return from_base64(text)
 
 
 def load_boundaries(state: Names) -> dict[Epoch, tuple[int, bytes]]:

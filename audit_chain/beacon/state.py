@@ -19,7 +19,7 @@ The state map's root stands in every seal, so a checkpoint of the log commits to
 `beacon.casper_state` and `beacon.transition` know what the values look like.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -117,9 +117,13 @@ class State(MutableMapping[str, JSON]):
     def load(self, prefix: str) -> list[str]:
         """What follows the prefix in each name that begins with it, in order; the values are read at once."""
         names = self.map.names(prefix)
+        self.fetch(names)
+        return [name.removeprefix(prefix) for name in names]
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Reads those of the values that are there at once: for who knows what will be needed."""
         for name, value in self.map.get_many(name for name in names if name not in self._values).items():
             self._values[name] = canonical.decode(value)
-        return [name.removeprefix(prefix) for name in names]
 
     def read(self, name: str, parse: Callable[[JSON], T]) -> T:
         """What `parse` makes of the value, once for each value; KeyError where there is none."""
@@ -147,7 +151,13 @@ class State(MutableMapping[str, JSON]):
         raise TypeError(f"the beacon's state forgets nothing, least of all {name}")
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (name in self._values or self.map.get(name) is not None)
+        if not isinstance(name, str):
+            return False
+        try:
+            self[name]  # Whoever asks whether it is there reads it next.
+        except KeyError:
+            return False
+        return True
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.map.names(""))
