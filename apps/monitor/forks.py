@@ -20,7 +20,7 @@ from audit_chain.log.note import Note
 from audit_chain.log.tiles import TileNodes, TileReader
 from audit_chain.merkle.prover import consistency_proof, root_hash
 
-KEPT_HEADS: Final = 128
+KEPT_HEADS: Final = 64
 """Of each log, the largest."""
 
 PAIRED: Final = 8

@@ -10,7 +10,7 @@ from apps.monitor.memory import Measure
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-_HELP: Final = {
+HELP: Final = {
     "last_look_seconds": ("When the monitor last looked, in seconds since 1970", None),
     "beacon_up": ("Whether the beacon answers", None),
     "log_size": ("Entries in the beacon's log", None),
@@ -31,7 +31,7 @@ def render(alerts: Iterable[Alert], measures: Sequence[Measure]) -> bytes:
     for alert in alerts:
         if alert.is_open:
             gauge.labels(str(alert.kind), alert.subject).set(1)
-    for name, (text, label) in _HELP.items():
+    for name, (text, label) in HELP.items():
         values = [measure for measure in measures if measure.name == name]
         if not values:
             continue

@@ -1,6 +1,8 @@
 """One bounded HTTP exchange: what came back, or `Unreachable`."""
 
+import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -34,7 +36,8 @@ class Transport:
         self._client = httpx.Client(
             timeout=httpx.Timeout(answer_seconds, connect=connect_seconds),
             follow_redirects=False,
-            mounts={f"http://{host}": httpx.HTTPTransport() for host in LOOPBACK},
+            verify=_trusted_authorities(),
+            mounts={f"http://{host}": httpx.HTTPTransport(verify=_trusted_authorities()) for host in LOOPBACK},
         )
 
     def exchange(
@@ -59,6 +62,12 @@ class Transport:
 
     def close(self) -> None:
         self._client.close()
+
+
+@lru_cache(maxsize=1)
+def _trusted_authorities() -> ssl.SSLContext:
+    """Reading them takes longer than most exchanges do, so it is done once."""
+    return httpx.create_ssl_context()
 
 
 def _read(response: httpx.Response, limit: int) -> bytes:

@@ -75,8 +75,9 @@ def test_it_looks_again_and_again_and_answers_prometheus(served: Nodes, tmp_path
     environment = {**os.environ, "PYTHONWARNINGS": "error"}
     process = subprocess.Popen(command, cwd=BASE_DIR, env=environment, stderr=subprocess.PIPE)
     try:
-        scraped = eventually(lambda: scrape(port, "tallystick_beacon_up 1.0"))
-        assert "tallystick_alert{" not in scraped
+        scraped = eventually(lambda: process.poll() is not None or scrape(port, "tallystick_beacon_up 1.0"))
+        assert process.poll() is None
+        assert "tallystick_alert{" not in str(scraped)
         served.silent.add("beacon")
         eventually(lambda: scrape(port, f'tallystick_alert{{kind="beacon-silent",subject="{NETWORK}"}} 1.0'))
         served.silent.clear()

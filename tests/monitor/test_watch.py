@@ -435,3 +435,11 @@ def test_old_alerts_and_heads_are_forgotten() -> None:
         text = LogCheckpoint(BEACON, size, bytes(32)).text()
         book.add(Head.of(Note(text, (signer.sign(text),)).render()))
     assert [head.size for head in book.heads[BEACON]] == list(range(10, KEPT_HEADS + 10))
+
+
+def test_the_page_on_monitoring_names_every_alert_and_metric() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "monitoring.md").read_text()
+    for kind in AlertKind:
+        assert f"| `{kind}` |" in page
+    for name in metrics.HELP:
+        assert f"`tallystick_{name}`" in page
