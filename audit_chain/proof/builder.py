@@ -5,8 +5,8 @@ The parts are read as strictly as a verifier reads them, but not verified: that 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeVar
 
 from audit_chain import canonical
 from audit_chain.beacon.entries import Crosslink, Evidence, Member, Pool, Seal
@@ -27,6 +27,9 @@ from audit_chain.records.tree import RecordCommitment
 from audit_chain.statemap.proof import StateProof
 
 E = TypeVar("E")
+
+ACCOMPANYING: Final = frozenset({"casper", "network"})
+"""Names whose values every sealed state has that the beacon serves."""
 
 
 class ProvenEntry(Protocol):
@@ -104,9 +107,13 @@ def state_bundle(*, state: bytes, finality: bytes) -> bytes:
     """The bundle that shows what the beacon's state says of names, or that it says nothing of them.
 
     Both are the canonical JSON text of a sealed state: `state` with the values, at a final checkpoint; `finality` shows
-    that this one is final. Raises Malformed for parts that no verifier would read.
+    that this one is final. What every sealed state carries along to tell its epoch is left out of `state`, unless it is
+    all that was asked for. Raises Malformed for parts that no verifier would read.
     """
-    return StateBundle(state=_sealed_state(state), finality=_sealed_state(finality)).render()
+    answer = _sealed_state(state)
+    asked = {name: proven for name, proven in answer.values.items() if name not in ACCOMPANYING}
+    answer = replace(answer, values=asked or answer.values)
+    return StateBundle(state=answer, finality=_sealed_state(finality)).render()
 
 
 def _final(proven: ProvenEntry, parse: Callable[[bytes], E]) -> FinalEntry[E]:

@@ -944,6 +944,12 @@ def test_any_name_of_the_state_can_be_asked_for() -> None:
     assert member["suspended"] is False
 
 
+def test_an_answer_is_about_what_was_asked_not_about_what_comes_along() -> None:
+    net = DEPOSIT.network
+    assert list(state_finding(example_state(net, ("casper", ABSENT, "network"))).values) == [ABSENT]
+    assert list(state_finding(example_state(net, ("casper", "network"))).values) == ["casper", "network"]
+
+
 def state_bundle_of() -> StateBundle:
     opened = parse_bundle(STATE)
     assert isinstance(opened, StateBundle)
