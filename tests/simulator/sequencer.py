@@ -169,7 +169,7 @@ class Sequencer(Node):
             return
         self.judge.cosigned(validator.operator, boundary, line)
         if validator.operator.name not in self.judge.faulty:
-            self.judge.believed(validator.name, validator.state.casper.finalized_checkpoint)
+            self.judge.believed(validator.name, validator.finalized)
         if self.crash_after_signing and self.world.random.random() < self.crash_after_signing:
             validator.crash()
             self.world.after(self.world.random.uniform(1, 8), validator.recover)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.casper.containers import Checkpoint
 from audit_chain.beacon.entries import Attestation, parse_entry
 from audit_chain.beacon.slashing_protection import KeyHistory, SignedVote, check_vote
 from audit_chain.beacon.state import (
@@ -92,9 +93,9 @@ class Validator(Node):
         self._state = None
 
     @property
-    def finalized_epoch(self) -> int:
-        state = self._open()
-        return state.casper.finalized_checkpoint.epoch if is_founded(state) else 0
+    def finalized(self) -> Checkpoint:
+        """What its state calls final."""
+        return self._open().casper.finalized_checkpoint
 
     @property
     def state(self) -> State:
@@ -105,18 +106,18 @@ class Validator(Node):
 
     def cosign(self, request: AddCheckpointRequest, read: Reader) -> Signature:
         """Its cosignature; Refused else."""
-        origin = request.note.partition(b"\n")[0].decode()
-        try:
-            signature = self._vote(request, read) if "/pool/" not in origin else self._witness(request, origin)
-        except BaseException:
-            self._state = None
-            raise
-        return signature
-
-    def _vote(self, request: AddCheckpointRequest, read: Reader) -> Signature:
+        if b"/pool/" in request.note.partition(b"\n")[0]:
+            return self._witness(request)
         if self.disk.problem:
             raise Stopped(self.disk.problem)
         checkpoint = self._check(request, self.beacon)
+        try:
+            return self._vote(checkpoint, read)
+        except BaseException:
+            self._state = None  # what was replayed and not kept is forgotten
+            raise
+
+    def _vote(self, checkpoint: LogCheckpoint, read: Reader) -> Signature:
         self._follow_origin(checkpoint, read)
         state = self._open()
         seen = self._replay(state, checkpoint, read)
@@ -163,8 +164,9 @@ class Validator(Node):
         known = {(vote.target, vote.signing_root) for vote in history.votes}
         return [vote for vote in seen if vote.target > lowest and (vote.target, vote.signing_root) not in known]
 
-    def _witness(self, request: AddCheckpointRequest, origin: str) -> Signature:
+    def _witness(self, request: AddCheckpointRequest) -> Signature:
         """Of a pool's log: append-only, starting from the pool's crosslink."""
+        origin = request.note.partition(b"\n")[0].decode()
         state = self._open()
         key = get_log_keys(state).get(origin) if is_founded(state) else None
         if key is None:
