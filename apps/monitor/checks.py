@@ -16,6 +16,9 @@ FIRST_FINALIZING_EPOCH: Final = 4
 FINALITY_LAG: Final = 2
 """Epochs between a boundary and the one that its state calls finalized, as long as two thirds vote."""
 
+MOST_SIGNERS: Final = 16
+"""Unexpected signers that are named at once: anybody can write a line."""
+
 DAY: Final = 24 * 60 * 60
 HOUR: Final = 60 * 60
 KEY_WARNINGS: Final = (7, 30)
@@ -83,13 +86,22 @@ def finalized_epoch(beacon: Beacon) -> int:
 
 
 def _votes(view: View) -> Iterator[Finding]:
-    """Votes on the latest boundary may still come, and are taken in one epoch later at most."""
+    """Votes on the latest boundary may still come. Those on the one before may be on their way into the log."""
     if view.beacon is None or len(view.beacon.epochs) < 2:
         return
-    ended = view.beacon.epochs[1]
+    _, ended, *earlier = view.beacon.epochs
     for seat in view.registry.seats:
-        if seat.is_active and seat.name not in ended.voters:
+        if not seat.is_active or seat.name in ended.voters:
+            continue
+        was_counted = not earlier or seat.name in earlier[0].voters
+        if not (was_counted and _has_cosigned(view, seat.name, ended.size)):
             yield Finding(AlertKind.MISSING_VOTE, seat.name, ended.number)
+
+
+def _has_cosigned(view: View, name: str, size: int) -> bool:
+    """Whether the validator says that it has cosigned the beacon's log up to that size."""
+    status = view.validators.get(name)
+    return status is not None and any(log.origin == view.origin and log.size >= size for log in status.logs)
 
 
 def _crosslinks(view: View, limits: Limits) -> Iterator[Finding]:
@@ -125,7 +137,7 @@ def _signers(view: View) -> Iterator[Finding]:
         known = {str(key) for key in view.registry.keys}
         if status is not None and any(key not in known for key in status.keys):
             names.add(validator_key_name(view.network, name))
-    yield from (Finding(AlertKind.UNEXPECTED_SIGNER, name) for name in sorted(names))
+    yield from (Finding(AlertKind.UNEXPECTED_SIGNER, name) for name in sorted(names)[:MOST_SIGNERS])
 
 
 def _keys(view: View) -> Iterator[Finding]:

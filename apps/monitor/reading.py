@@ -15,6 +15,7 @@ from apps.network.validator_api import ValidatorStatus
 from audit_chain import canonical
 from audit_chain.beacon.entries import Crosslink, parse_entry
 from audit_chain.beacon.key_set import KeySet
+from audit_chain.beacon.names import is_name
 from audit_chain.beacon.sealed_state import SealedState
 from audit_chain.encoding import from_time
 from audit_chain.errors import AuditChainError
@@ -101,7 +102,7 @@ class Reader:
         self._learn(self._get(api.Validators, "/validators"))
         epochs = self._get(api.EpochPage, "/epochs", {"limit": EPOCHS}).epochs
         pools = self._get(api.Pools, "/pools").pools
-        (latest, *_) = self._get(api.BlockPage, "/blocks", {"limit": 1}).blocks
+        latest = _first(self._get(api.BlockPage, "/blocks", {"limit": 1}).blocks)
         head = Head.of(self._get(api.Block, f"/blocks/{latest.number}").checkpoint.encode())
         if head.origin != self._network.beacon.key.name:
             raise Unreachable("the beacon shows another log")
@@ -112,7 +113,9 @@ class Reader:
             heads += self._crosslinked(pool, known)
         return Beacon(
             time=from_time(latest.time),
-            epochs=tuple(Epoch(one.epoch, from_time(one.time), one.finalized, frozenset(one.voters)) for one in epochs),
+            epochs=tuple(
+                Epoch(one.epoch, one.size, from_time(one.time), one.finalized, frozenset(one.voters)) for one in epochs
+            ),
             pools=tuple(_pool(pool, key) for pool, key in zip(pools, self._pool_keys, strict=True)),
             head=head,
         )
@@ -122,10 +125,8 @@ class Reader:
         filed = {node.name: node.key_sets for node in self._network.validators}
         seats = []
         for one in answer.validators:
-            said = tuple(
-                KeySet(tuple(map(VerifierKey.parse, keys.keys)), keys.not_before, keys.not_after)
-                for keys in one.key_sets
-            )
+            _check_name(one.name)
+            said = tuple(KeySet.from_json(wire.to_json(keys)) for keys in one.key_sets)
             key_sets = tuple(dict.fromkeys((*filed.get(one.name, ()), *said)))
             seats.append(Seat(one.name, one.status in ACTIVE, key_sets))
         self._seats = tuple(seats)
@@ -156,9 +157,12 @@ class Reader:
 
     def _status(self, name: str) -> ValidatorStatus | None:
         try:
-            return _parse(ValidatorStatus, self._validators[name].exchange("GET", "/status"))
-        except (Unreachable, Declined):
+            status = _parse(ValidatorStatus, self._validators[name].exchange("GET", "/status"))
+            for log in status.logs:
+                from_time(log.time)
+        except (Unreachable, Declined, AuditChainError):
             return None
+        return status
 
     def _head(self, validator: Transport, origin: str) -> list[Head]:
         path = f"/{hashlib.sha256(origin.encode()).hexdigest()}/checkpoint"
@@ -177,7 +181,20 @@ class Reader:
         return self._beacon.exchange("POST", path, content=wire.to_text(question), headers=headers)
 
 
+def _first(blocks: Sequence[api.BlockSummary]) -> api.BlockSummary:
+    if not blocks:
+        raise Unreachable("the beacon has no block yet")
+    return blocks[0]
+
+
+def _check_name(name: str) -> None:
+    # What the beacon calls somebody ends up in alerts.
+    if not is_name(name):
+        raise Unreachable("the beacon has a name that nobody can have")
+
+
 def _pool(pool: api.PoolState, key: VerifierKey) -> Pool:
+    _check_name(pool.name)
     time = pool.crosslink.time or pool.registered.time
     return Pool(pool.name, key, pool.crosslink.size, from_time(time))
 

@@ -44,9 +44,10 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """`time` (POSIX seconds) is that of the boundary."""
+    """`size` and `time` (POSIX seconds) are those of the boundary."""
 
     number: int
+    size: int
     time: int
     finalized: bool
     voters: frozenset[str]

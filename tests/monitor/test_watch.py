@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -109,6 +109,7 @@ def test_a_young_network_is_healthy(tmp_path: Path) -> None:
 def test_a_validator_that_does_not_vote_is_named_within_an_epoch(monitor: Monitor, nodes: Nodes) -> None:
     assert monitor.look() == {}
     absent = nodes.chain.voters.pop(1)
+    nodes.heads[absent.name].clear()
     next_epoch(nodes.chain)
     ((kind, subject),) = monitor.look()
     assert (kind, subject) == ("missing-vote", absent.name)
@@ -162,6 +163,17 @@ def test_while_the_beacon_is_silent_its_other_alerts_stay(monitor: Monitor, node
     assert set(monitor.look()) == {("beacon-silent", NETWORK), ("missing-vote", absent.name)}
 
 
+def test_a_vote_that_was_cast_and_is_not_in_the_log_yet_is_given_an_epoch(monitor: Monitor, nodes: Nodes) -> None:
+    late = nodes.chain.voters.pop(1)
+    size = max(nodes.chain.notes)
+    next_epoch(nodes.chain)
+    nodes.show(Note(nodes.chain.notes[size].text, nodes.chain.notes[size].signatures), late.name)
+    assert monitor.look() == {}
+    next_epoch(nodes.chain)
+    votes(nodes)
+    assert set(monitor.look()) == {("missing-vote", late.name)}
+
+
 # Validators
 
 
@@ -193,6 +205,46 @@ def test_a_line_of_an_unregistered_key_is_noticed(monitor: Monitor, nodes: Nodes
     votes(nodes)
     nodes.extra_keys[VALIDATORS[1]] = [str(stranger.verifier_key)]
     assert set(monitor.look()) == {("unexpected-signer", f"{NETWORK}/validator/{VALIDATORS[1]}")}
+
+
+@pytest.mark.parametrize(
+    ("path", "spoil"),
+    [
+        ("validators", lambda text: text.replace(b'"name":"', b'"name":"Call me: ')),
+        ("validators", lambda text: text.replace(b'"not_after":"2028', b'"not_after":"soon')),
+        ("epochs", lambda text: text.replace(b'"time":"2026', b'"time":"late')),
+        ("pools", lambda text: text.replace(b'"key":"', b'"key":"+')),
+        ("blocks", lambda text: b'{"blocks":[],"before":null}'),
+        ("blocks", lambda text: b"[" * 10_000),
+    ],
+)
+def test_a_beacon_that_talks_nonsense_counts_as_silent(
+    monitor: Monitor, nodes: Nodes, path: str, spoil: Callable[[bytes], bytes]
+) -> None:
+    true_answer = nodes.answer
+
+    def answer(method: str, asked: str, body: bytes) -> tuple[int, bytes]:
+        status, content = true_answer(method, asked, body)
+        return status, spoil(content) if asked.startswith(f"/beacon/{path}?") or asked == f"/beacon/{path}" else content
+
+    nodes.answer = answer  # type: ignore[method-assign]
+    assert set(monitor.look()) == {("beacon-silent", NETWORK)}
+
+
+@pytest.mark.parametrize(
+    ("true", "false"), [(b'"time":"2026', b'"time":"late'), (b'"size":', b'"size":-1e'), (b"{", b"")]
+)
+def test_a_validator_that_talks_nonsense_counts_as_unreachable(
+    monitor: Monitor, nodes: Nodes, true: bytes, false: bytes
+) -> None:
+    true_answer = nodes.answer
+
+    def answer(method: str, asked: str, body: bytes) -> tuple[int, bytes]:
+        status, content = true_answer(method, asked, body)
+        return status, content.replace(true, false) if asked == f"/{VALIDATORS[2]}/status" else content
+
+    nodes.answer = answer  # type: ignore[method-assign]
+    assert set(monitor.look()) == {("validator-unreachable", VALIDATORS[2])}
 
 
 # Crosslinks
