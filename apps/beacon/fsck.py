@@ -20,6 +20,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from apps.beacon.participation import get_justified, get_participation
+from apps.beacon.rotation import with_rotated_keys
 from apps.network.network_file import NetworkFile
 from audit_chain import canonical
 from audit_chain.beacon.casper.containers import ZERO_ROOT
@@ -76,6 +77,8 @@ class _Check:
         self._check_origins()
         self._check_versions()
         check_state(self._states, self._findings)
+        if not self._replay.broken:
+            self._network = with_rotated_keys(self._network, self._replay.state)
         notes = self._cosigned_notes()
         finalized = self._check_finality(notes)
         self._check_blocks(finalized)

@@ -19,6 +19,7 @@ from apps.beacon.log import open_state, open_state_store, open_store
 from apps.beacon.models import Block, Epoch
 from apps.beacon.ordering import Ordering
 from apps.beacon.participation import get_justified, get_participation
+from apps.beacon.rotation import with_rotated_keys
 from apps.beacon.votes import get_waiting_attestations
 from apps.network.network_file import NetworkFile
 from apps.network.witness_client import WitnessClient
@@ -83,14 +84,15 @@ class Sealing:
     ) -> None:
         self._signer = signer
         self._ordering = ordering
-        self._network = network
+        self.network = network
+        """With the keys that validators have rotated to."""
         self._policy = network.policy()
         self._kept_epochs = kept_epochs
         self._state: State | None = None
 
     def begin(self, *, now: int) -> None:
         """Seals the genesis block of an empty log; ForeignLog where the log is not this network's."""
-        genesis = self._network.genesis_entries()
+        genesis = self.network.genesis_entries()
         with self._transaction():
             store = open_store()
             if store.lock().next_index == 0:
@@ -135,6 +137,7 @@ class Sealing:
         with self._transaction():
             state = self._open_state()
             process_latest_seal(state)
+            self._take_rotated_keys(state)
             casper = state.casper
             epoch = get_current_epoch(casper)
             active = [one for one in get_validators(state) if is_active_validator(casper.validators[one.index], epoch)]
@@ -205,12 +208,18 @@ class Sealing:
         if (slot + 1) % state.casper.preset.slots_per_epoch == 0:
             justified = get_justified(state.casper, epoch)
             Epoch.objects.filter(number__in=justified, justified=False).update(justified=True)
-            finality_record(state, self._network, self._policy)
+            self._take_rotated_keys(state)
+            finality_record(state, self.network, self._policy)
             self._prune(epoch)
         logger.info("block %d: %d entries, tree size %d", slot, block.entries, seal.size)
         if len(state._values) > REMEMBERED_VALUES:
             self._state = None
         return seal
+
+    def _take_rotated_keys(self, state: State) -> None:
+        network = with_rotated_keys(self.network, state)
+        if network is not self.network:
+            self.network, self._policy = network, network.policy()
 
     def _prune(self, epoch: int) -> None:
         """Forgets old states; all since the latest final boundary, and those of the last epochs, stay."""

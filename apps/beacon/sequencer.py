@@ -76,6 +76,10 @@ class Sequencer:
     def _look(self) -> Standing:
         """Where things stand; the latest boundary is asked for, also again after a stop."""
         standing = self._sealing.standing()
+        if self._network is not self._sealing.network:
+            self._network = self._sealing.network
+            for witness in self._witnesses:
+                witness.trust(self._network.validator(witness.name).all_keys)
         boundary = standing.boundary
         if boundary and boundary.size != self._aimed_size:
             self._aimed_at, self._aimed_size, self._enough_at = self._clock(), boundary.size, None

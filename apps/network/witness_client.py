@@ -54,6 +54,10 @@ class WitnessClient:
     def of(cls, node: ValidatorNode, *, answer_seconds: float = 5.0) -> "WitnessClient":
         return cls(node.name, node.url, node.all_keys, answer_seconds=answer_seconds)
 
+    def trust(self, keys: tuple[VerifierKey, ...]) -> None:
+        """From now on takes the signatures of these keys; an answer under way may still be held to the others."""
+        self._keys = keys
+
     def add_checkpoint(self, request: AddCheckpointRequest) -> WitnessAnswer:
         """What the witness made of the request; never raises for anything that the other side does."""
         try:
