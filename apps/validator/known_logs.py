@@ -2,9 +2,19 @@
 
 from apps.validator.heads import WitnessedLog
 from apps.validator.identity import Identity
-from audit_chain.beacon.casper.accessors import get_current_epoch
+from audit_chain.beacon.casper.accessors import get_crosslink_committee, get_current_epoch
+from audit_chain.beacon.casper.containers import Epoch
 from audit_chain.beacon.names import is_name, pool_origin
-from audit_chain.beacon.state import State, get_committee, get_crosslink, get_member, get_pool, is_founded
+from audit_chain.beacon.state import (
+    RegisteredPool,
+    State,
+    get_crosslink,
+    get_member,
+    get_pool,
+    get_pool_count,
+    get_validator,
+    is_founded,
+)
 from audit_chain.errors import RefusedHistory, RefusedOrigin, UnknownPool
 from audit_chain.log.checkpoint import LogCheckpoint
 
@@ -25,7 +35,7 @@ def find_log(origin: str, identity: Identity, state: State) -> WitnessedLog | No
         return None
     if pool.suspended or get_member(state, pool.member).suspended:
         raise RefusedHistory("the pool is suspended", got=name)
-    if not _is_on_committee(state, name, identity.node.name):
+    if not _is_on_committee(state, pool, identity.node.name):
         raise RefusedOrigin("this validator is not on the pool's committee")
     current = get_crosslink(state, name)
     # Who is new to a pool begins with what the network knows of it, never with nothing.
@@ -40,12 +50,13 @@ def pool_of(origin: str, identity: Identity) -> str | None:
     return name if name != origin and is_name(name) else None
 
 
-def _is_on_committee(state: State, pool: str, validator: str) -> bool:
+def _is_on_committee(state: State, pool: RegisteredPool, validator: str) -> bool:
     """Of the current epoch, or of one that a crosslink may still name."""
-    casper = state.casper
+    casper, pools = state.casper, get_pool_count(state)
+    own = get_validator(state, validator).index
     current = get_current_epoch(casper)
     earliest = max(0, current - casper.preset.max_epochs_per_crosslink)
     return any(
-        validator in {one.name for one in get_committee(state, pool, epoch)}
+        own in get_crosslink_committee(casper, Epoch(epoch), pool.position, pools)
         for epoch in range(current, earliest - 1, -1)
     )

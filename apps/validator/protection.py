@@ -4,7 +4,7 @@ Call within the transaction that also keeps the head, before the signature leave
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from apps.validator.models import SignedBlock, SignedVote
 from audit_chain.beacon import slashing_protection
@@ -12,7 +12,7 @@ from audit_chain.beacon.slashing_protection import Interchange, KeyHistory
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import VerifierKey
 
-KEPT = 64  # votes of a key; what is older lies below them and is refused whatever it is
+KEPT = 32  # votes of a key; what is older lies below them and is refused whatever it is
 
 
 def network_root(beacon: VerifierKey) -> bytes:
@@ -75,6 +75,17 @@ def remember(network: bytes, pubkey: bytes, votes: Iterable[slashing_protection.
     )
     if len(after.votes) > KEPT:
         SignedVote.objects.filter(**own, target__lt=after.votes[-KEPT].target).delete()
+
+
+def recall(network: bytes, pubkeys: Sequence[bytes], seen: Iterable[slashing_protection.SignedVote]) -> bool:
+    """Whether the log shows votes of these keys that were forgotten; they are remembered from now on."""
+    history = read_all(network, pubkeys)
+    lowest = history.votes[0].target if history.votes else -1
+    # What lies below the lowest was cut off, and is forbidden whatever it was.
+    forgotten = [vote for vote in seen if vote.target > lowest and not _holds(history, vote)]
+    if forgotten:
+        remember(network, pubkeys[-1], forgotten)
+    return bool(forgotten)
 
 
 def export(network: bytes) -> Interchange:

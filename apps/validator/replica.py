@@ -15,11 +15,13 @@ from django.db import DatabaseError, transaction
 from apps.network.errors import NetworkError
 from apps.network.log_client import LogClient
 from apps.network.network_file import NetworkFile
+from apps.validator import protection
 from apps.validator.errors import BeaconUnread, Disbelieved
 from apps.validator.models import Replica as ReplicaRow
 from apps.validator.state_store import SqliteStateStore
 from audit_chain.beacon.casper.accessors import get_current_epoch
 from audit_chain.beacon.entries import Attestation, parse_entry
+from audit_chain.beacon.slashing_protection import SignedVote
 from audit_chain.beacon.state import (
     State,
     get_beacon_origin,
@@ -58,15 +60,6 @@ BUSY = 4.0  # seconds to wait for another request's replay
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """What a cosignature on a checkpoint says."""
-
-    checkpoint: LogCheckpoint
-    source: int
-    target: int
-
-
-@dataclass(frozen=True, slots=True)
 class Position:
     """Where the replay has come to: the block that ends there, and what a cosignature on it would say."""
 
@@ -93,7 +86,7 @@ class Replica:
         self._state: State | None = None
         self._reader: State | None = None
         self._slots: dict[int, int] = {}
-        self.votes_seen: list[Vote] = []
+        self._seen: list[SignedVote] = []
 
     @contextmanager
     def turn(self, *, patience: float = BUSY) -> Iterator[None]:
@@ -108,7 +101,7 @@ class Replica:
             self._state = None
             raise
         finally:
-            self.votes_seen = []
+            self._seen = []
             self._lock.release()
 
     def advance(self, checkpoint: LogCheckpoint) -> Position:
@@ -123,11 +116,19 @@ class Replica:
             raise BeaconUnread(f"the beacon's log cannot be read: {problem}") from None
 
     def commit(self, size: int) -> None:
-        """Keeps the replay up to there, within the caller's transaction; OldVersion where another process did."""
+        """Keeps the replay up to there, within the caller's transaction; OldVersion where another process did.
+
+        Where the log showed votes of ours that are not remembered, that is kept too.
+        """
         state = self._open()
         if state.map.version != size:
             state.commit(size)
-        ReplicaRow.objects.update_or_create(pk=1, defaults={"origin": self._network.beacon.key.name})
+        key, node = self._network.beacon.key, self._network.validator(self._name)
+        found: dict[str, object] = {"origin": key.name}
+        pubkeys = [keys.ed25519.public for keys in node.key_sets]
+        if self._seen and protection.recall(protection.network_root(key), pubkeys, self._seen):
+            found["is_amnesic"] = True
+        ReplicaRow.objects.update_or_create(pk=1, defaults=found)
         self._prune(state)
 
     def forget(self) -> None:
@@ -234,16 +235,15 @@ class Replica:
             is_current = entry.epoch == get_current_epoch(casper)
             source = casper.current_justified_checkpoint if is_current else casper.previous_justified_checkpoint
             checkpoint = LogCheckpoint(self._network.beacon.key.name, entry.size, entry.root)
-            self.votes_seen.append(Vote(checkpoint, source.epoch, entry.epoch))
+            self._seen.append(SignedVote(entry.epoch, source.epoch, protection.signing_root(checkpoint)))
 
     def _position(self, state: State, checkpoint: LogCheckpoint) -> Position:
         seal = get_latest_seal(state)
         if seal.index is None or seal.time is None or seal.index != checkpoint.size - 1:
             raise Disbelieved("the checkpoint does not end with a seal", size=checkpoint.size)
-        if get_log(state).key != self._network.beacon.key:
-            raise RefusedHistory(
-                "the log is not that of the network file's key", expected=self._network.beacon.key.name
-            )
+        key, log = self._network.beacon.key, get_log(state)
+        if log.key != key:
+            raise RefusedHistory("the log never came to the network file's key", expected=key.name, got=log.origin)
         width = state.casper.preset.slots_per_epoch
         return Position(
             size=checkpoint.size,

@@ -14,8 +14,8 @@ from apps.validator.following import Follower
 from apps.validator.heads import WitnessedLog, check_running, keep_head, latest_checkpoint
 from apps.validator.identity import Identity
 from apps.validator.models import Replica as ReplicaRow
-from apps.validator.replica import Position, Replica, Vote
-from audit_chain.beacon.slashing_protection import KeyHistory, SignedVote, check_vote
+from apps.validator.replica import Position, Replica
+from audit_chain.beacon.slashing_protection import SignedVote, check_vote
 from audit_chain.encoding import from_time
 from audit_chain.errors import MalformedRequest, OldVersion, RefusedHistory, RefusedVote
 from audit_chain.log.checkpoint import LogCheckpoint
@@ -75,7 +75,7 @@ def cosign_beacon(
                 position = replica.advance(checkpoint)
                 check_time(position, now=now, tolerance=tolerance)
                 vote = _vote(position, checkpoint)
-                return _vote_and_keep(request, vote, replica, identity, now)
+                return _vote_and_keep(request, checkpoint, vote, replica, identity, now)
             except Disbelieved as problem:
                 follower.stop(problem)
                 raise
@@ -100,51 +100,39 @@ def _check(request: AddCheckpointRequest, log: WitnessedLog) -> LogCheckpoint:
     return checkpoint
 
 
-def _vote(position: Position, checkpoint: LogCheckpoint) -> Vote:
+def _vote(position: Position, checkpoint: LogCheckpoint) -> SignedVote:
+    """What a cosignature on the checkpoint says."""
     if not position.is_boundary:
         raise RefusedVote("only an epoch's boundary is voted on", got=f"slot {position.slot}")
-    return Vote(checkpoint, source=position.justified, target=position.epoch)
+    return SignedVote(position.epoch, position.justified, protection.signing_root(checkpoint))
 
 
 def _vote_and_keep(
-    request: AddCheckpointRequest, vote: Vote, replica: Replica, identity: Identity, now: int
+    request: AddCheckpointRequest,
+    checkpoint: LogCheckpoint,
+    vote: SignedVote,
+    replica: Replica,
+    identity: Identity,
+    now: int,
 ) -> list[Signature]:
     key = identity.network.beacon.key
     network = protection.network_root(key)
+    own = identity.cosigners_at(now).keys.ed25519.public
     with transaction.atomic():
-        replica.commit(vote.checkpoint.size)
+        replica.commit(checkpoint.size)
         _check(request, WitnessedLog(key))
-        history = protection.read_all(network, identity.pubkeys)
-        own = identity.cosigners_at(now).keys.ed25519.public
-        signed = _signed(vote)
-        if _has_forgotten(history, replica.votes_seen):
-            # Whoever lost its memory of one vote may have lost that of a vote nobody has shown: it sits this epoch out.
-            seen = [_signed(one) for one in replica.votes_seen]
-            out = SignedVote(vote.target, vote.source, None)
-            protection.remember(network, own, [*seen, out])
-            ReplicaRow.objects.filter(pk=1).update(is_amnesic=False)
+        if ReplicaRow.objects.filter(pk=1, is_amnesic=True).update(is_amnesic=False):
+            # Who has forgotten one vote may have forgotten another that nobody has shown: this epoch is sat out.
+            protection.remember(network, own, [SignedVote(vote.target, vote.source, None)])
             signatures = None
         else:
-            check_vote(signed, history)
-            protection.remember(network, own, [signed])
-            signatures = _sign_and_keep(request, vote.checkpoint, key, identity, now)
+            check_vote(vote, protection.read_all(network, identity.pubkeys))
+            protection.remember(network, own, [vote])
+            signatures = _sign_and_keep(request, checkpoint, key, identity, now)
     if signatures is None:
         logger.error("this validator has cast votes that it does not remember: it sits out epoch %s", vote.target)
         raise RefusedVote("this validator does not remember all of its votes", got=f"epoch {vote.target}")
     return signatures
-
-
-def _signed(vote: Vote) -> SignedVote:
-    return SignedVote(vote.target, vote.source, protection.signing_root(vote.checkpoint))
-
-
-def _has_forgotten(history: KeyHistory, seen: list[Vote]) -> bool:
-    """Whether the log shows a vote of ours that we do not remember, or we have found that out before."""
-    lowest = history.votes[0].target if history.votes else -1
-    known = {(vote.target, vote.signing_root) for vote in history.votes}
-    votes = [_signed(vote) for vote in seen]
-    unknown = [vote for vote in votes if vote.target > lowest and (vote.target, vote.signing_root) not in known]
-    return bool(unknown) or ReplicaRow.objects.filter(pk=1, is_amnesic=True).exists()
 
 
 def _sign_and_keep(

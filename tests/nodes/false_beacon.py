@@ -17,6 +17,7 @@ from audit_chain.beacon.entries import Attestation, Crosslink, parse_entry
 from audit_chain.beacon.entries import Ballot as BallotEntry
 from audit_chain.beacon.entries import Member as MemberEntry
 from audit_chain.beacon.entries import Pool as PoolEntry
+from audit_chain.beacon.entries import Restart as RestartEntry
 from audit_chain.beacon.entries import Seal as SealEntry
 from audit_chain.beacon.motion import Ballot, Motion
 from audit_chain.beacon.state import State, get_crosslink, get_slot, get_validator
@@ -44,7 +45,8 @@ class History:
         self.network = network
         self.var_dir = var_dir
         self.store = MemoryLogStore()
-        key = read_key(var_dir / "keys" / "beacon.pem", Ed25519PrivateKey)
+        origin = network.beacon.key.name.rpartition("/")[2]
+        key = read_key(var_dir / "keys" / f"{origin}.pem", Ed25519PrivateKey)
         self.signer = NoteSigner(network.beacon.key.name, key)
         self.log = SealedLog(self.store, self.signer)
         self.cosigners = [
@@ -89,9 +91,9 @@ class History:
     def slots_per_epoch(self) -> int:
         return self.state.casper.preset.slots_per_epoch
 
-    def attest(self, seal: Seal, *, names: Sequence[str]) -> None:
-        """Takes votes for the last boundary into the log."""
-        epoch = get_current_epoch(self.state.casper)
+    def attest(self, seal: Seal, *, names: Sequence[str], late: bool = False) -> None:
+        """Takes votes for the last boundary into the log; `late` where it is that of the epoch before."""
+        epoch = get_current_epoch(self.state.casper) - late
         text = Note.parse(seal.note).text
         votes = []
         for node, cosigner in zip(self.network.validators, self.cosigners, strict=True):
@@ -117,10 +119,27 @@ class History:
         """Takes the votes of all validators for it into the log."""
         content: dict[str, JSON] = {"kind": kind, "name": name}
         motion = Motion("suspend", get_current_epoch(self.state.casper) + 9, bytes(8), content)
+        for note in self.ballots(motion):
+            self.add(BallotEntry(note).encode())
+
+    def restart(self) -> None:
+        """Takes the votes of three validators for going on here, under this network's key, into the log."""
+        content: dict[str, JSON] = {
+            "key": str(self.network.beacon.key),
+            "root": to_base64(self.log.root(self.store.head().tree_size)),
+            "size": self.store.head().tree_size,
+        }
+        expires = get_current_epoch(self.state.casper) + 9
+        self.add(RestartEntry(tuple(self.ballots(Motion("restart", expires, bytes(8), content)))).encode())
+
+    def ballots(self, motion: Motion) -> list[Note]:
+        """Those of the first three validators."""
+        notes = []
         for node in self.network.validators[:3]:
             key = read_key(self.var_dir / "keys" / "validators" / node.name / "governance.pem", Ed25519PrivateKey)
-            note = Ballot(self.network.network, node.name, motion).sign(NoteSigner(node.governance.name, key))
-            self.add(BallotEntry(note).encode())
+            signer = NoteSigner(node.governance.name, key)
+            notes.append(Ballot(self.network.network, node.name, motion).sign(signer))
+        return notes
 
     def claim(self, size: int, root: bytes) -> Seal:
         """A checkpoint of any tree, signed with the beacon's key; there is no such seal."""

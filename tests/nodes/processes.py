@@ -44,7 +44,14 @@ class Processes:
     """Starts, kills and stops the nodes of one network in `var_dir`. Each node is known by a name: `beacon`,
     `sequencer`, or a validator's."""
 
-    def __init__(self, var_dir: Path, *, beacon_database: str | None, validators: Sequence[str] = VALIDATORS) -> None:
+    def __init__(
+        self,
+        var_dir: Path,
+        *,
+        beacon_database: str | None,
+        validators: Sequence[str] = VALIDATORS,
+        preset: str = "consortium",
+    ) -> None:
         self.var_dir = var_dir
         self.ports = {name: free_port() for name in ("beacon", *validators)}
         self.validators = tuple(validators)
@@ -53,6 +60,7 @@ class Processes:
             network=NETWORK,
             beacon_url=self.url("beacon"),
             validators=[(name, self.url(name)) for name in validators],
+            preset=preset,
         )
         (var_dir / "validators").mkdir(exist_ok=True)
         self._environment = {

@@ -143,6 +143,19 @@ class TestVoting:
         assert votes == [(0, 0), (0, 1), (0, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]
         assert len(scene.rows("SELECT * FROM state_version")) < 8
 
+    def test_its_own_votes_are_known_again_when_the_log_shows_them_late(self, scene: Scene) -> None:
+        history = scene.history()
+        last = history.boundary()
+        assert scene.ask(history, last).status == 200
+        for epoch in range(8):
+            history.attest(last, names=["regulator", "court", "chamber"])
+            history.seal()
+            history.attest(last, names=["bank"], late=True)
+            seal = history.boundary()
+            assert scene.ask(history, seal, old=last.size).status == 200, epoch
+            last = seal
+        assert history.state.casper.finalized_checkpoint.epoch == 6
+
     def test_a_block_within_an_epoch_is_no_vote(self, scene: Scene) -> None:
         history = scene.history()
         history.block()
@@ -440,6 +453,31 @@ class TestRestoredFromABackup:
         assert scene.ask(history, third, old=second.size).status == 422
         history.block()
         assert scene.ask(history, history.boundary(), old=second.size).status == 200
+
+    def test_a_vote_that_is_learnt_of_while_looking_for_a_pool_counts_too(
+        self, scene: Scene, tmp_path: Path, cast: Cast
+    ) -> None:
+        member, pool, _ = cast
+        history = scene.history()
+        first = history.boundary()
+        assert scene.ask(history, first).status == 200
+        self.back_up(scene, tmp_path)
+        history.block()
+        second = history.boundary()
+        assert scene.ask(history, second, old=first.size).status == 200
+        history.attest(second, names=["bank", "court", "chamber"])
+        history.seal()
+        third = history.register(member, pool)
+
+        self.restore(scene, tmp_path)
+        scene.beacon.show(history, third)
+        assert scene.comes_to_witness(pool)
+        assert scene.rows("SELECT is_amnesic FROM validator_replica") == [(1,)]
+        history.block()
+        fourth = history.boundary()
+        assert scene.ask(history, fourth, old=first.size).status == 422
+        history.block()
+        assert scene.ask(history, history.boundary(), old=first.size).status == 200
 
     def back_up(self, scene: Scene, folder: Path) -> None:
         scene.rows("PRAGMA wal_checkpoint(TRUNCATE)")
