@@ -30,7 +30,7 @@ from audit_chain.beacon.entries import parse_entry
 from audit_chain.beacon.sealed_state import SealedState
 from audit_chain.errors import Invalid, Malformed, QuorumNotReached
 from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.keys import COSIGN_ED25519
+from audit_chain.log.keys import COSIGN_MLDSA44
 from audit_chain.log.note import Note, verified_signatures
 from audit_chain.log.sealed_log import Seal, SealedLog
 from audit_chain.log.tlog_proof import TlogProof
@@ -136,19 +136,14 @@ def _cosign(setup: Setup, seal: Seal, witnesses: Witnesses) -> tuple[int, Note]:
 
     cosigned = witnesses.cosign(setup.origin, seal.note, prove_consistency)
     note = Note.parse(seal.note).with_signatures(*cosigned.signatures)
-    setup.policy.verify_cosignatures(_compact(setup, note))
+    setup.policy.verify_cosignatures(_without_large_lines(setup, note))
     return cosigned.epoch, note
 
 
-def _compact(setup: Setup, note: Note) -> Note:
-    """The note as a crosslink carries it: the pool's line, then one Ed25519 line of each validator that cosigned.
-
-    In the order of the policy, which lists validators as the network's genesis does: the beacon takes no other.
-    """
-    lines = {(line.name, line.key_id): line for line in reversed(note.signatures)}
-    cosigners = [witness.key for witness in setup.policy.witnesses if witness.key.kind == COSIGN_ED25519]
-    identities = [(key.name, key.key_id) for key in (setup.keys.signer.verifier_key, *cosigners)]
-    return Note(note.text, tuple(lines[identity] for identity in identities if identity in lines))
+def _without_large_lines(setup: Setup, note: Note) -> Note:
+    """The note as it is handed in: a crosslink carries no ML-DSA-44 line. The beacon puts the others into order."""
+    large = {(one.key.name, one.key.key_id) for one in setup.policy.witnesses if one.key.kind == COSIGN_MLDSA44}
+    return Note(note.text, tuple(line for line in note.signatures if (line.name, line.key_id) not in large))
 
 
 def _get_tree(seal: Seal | None) -> TreeHead:
@@ -168,7 +163,7 @@ def _submit(setup: Setup, row: AnchorRow, beacon: Beacon) -> None:
             pool=setup.name,
             epoch=row.epoch,
             parent=TreeHead(row.parent_size, row.parent_root),
-            checkpoint=_compact(setup, Note.parse(row.note)).render(),
+            checkpoint=_without_large_lines(setup, Note.parse(row.note)).render(),
         )
     except BeaconRefused:
         # It will never take this one; another committee may cosign one that it takes.

@@ -7,8 +7,8 @@ from typing import Any
 from audit_chain.beacon.entries import Crosslink as CrosslinkEntry
 from audit_chain.beacon.entries import Parent
 from audit_chain.beacon.names import pool_origin
-from audit_chain.beacon.state import State, get_crosslink
-from audit_chain.beacon.transition import process_entry
+from audit_chain.beacon.state import State, get_committee, get_crosslink
+from audit_chain.beacon.transition import compute_crosslink_note, process_entry
 from audit_chain.errors import InvalidEntry, Refused
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import NoteSigner, VerifierKey
@@ -130,7 +130,8 @@ class ExampleBeacon:
 
     def submit_crosslink(self, *, pool: str, epoch: int, parent: TreeHead, checkpoint: bytes) -> Accepted | WrongParent:
         self._reach()
-        entry = CrosslinkEntry(pool, epoch, Parent(parent.size, parent.root), Note.parse(checkpoint))
+        note = self._in_order(epoch, Note.parse(checkpoint))
+        entry = CrosslinkEntry(pool, epoch, Parent(parent.size, parent.root), note)
         current = get_crosslink(self.network.state, pool)
         answer: Accepted | WrongParent
         if entry in self.queue:
@@ -163,6 +164,13 @@ class ExampleBeacon:
 
     def registration(self, pool: str) -> ProvenEntry | None:
         return self.proof(POOL_INDEX)
+
+    def _in_order(self, epoch: int, note: Note) -> Note:
+        try:
+            committee = get_committee(self.network.state, SUPPLIER, epoch)
+        except InvalidEntry as error:
+            raise BeaconRefused(str(error)) from None
+        return compute_crosslink_note(note, self.network.pool.signer.verifier_key, committee)
 
     def _is_final(self, index: int) -> bool:
         return any(size > index for size in self.network.finalized)

@@ -283,8 +283,9 @@ def test_a_beacon_that_goes_back_behind_what_is_final_is_refused(
     record_of(pool, invoice("NP-2"))
     pool.seal()
     emptied = ExampleBeacon(ExampleNetwork())
+    committee = ExampleWitnesses(emptied.network)
 
-    for sweep in (lambda: pool.anchor(witnesses, emptied), lambda: pool.follow(emptied)):
+    for sweep in (lambda: pool.anchor(committee, emptied), lambda: pool.follow(emptied)):
         with pytest.raises(BeaconRefused, match="behind what is final"):
             sweep()
     assert stage_of(pool, record) is Stage.FINAL
