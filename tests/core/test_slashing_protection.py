@@ -1,6 +1,7 @@
 """What a key may sign after what it has signed: EIP-3076's conditions and file."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from audit_chain.beacon.slashing_protection import (
     is_slashable_pair,
 )
 from audit_chain.errors import MalformedInterchange, RefusedVote
+from audit_chain.testing import ExampleNetwork
 
 KEY = bytes(range(32))
 NETWORK = b"\x07" * 32
@@ -167,3 +169,13 @@ def _spoil(change: Any) -> bytes:
 def test_what_is_no_interchange_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedInterchange):
         Interchange.parse(data)
+
+
+def test_the_page_shows_a_file() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "spec" / "slashing-protection.md"
+    example = page.read_bytes().split(b"```\n")[1]
+    interchange = Interchange.parse(example)
+    assert interchange.render() == example
+    network = ExampleNetwork()
+    assert interchange.genesis_validators_root == sha256(str(network.beacon_signer.verifier_key).encode()).digest()
+    assert list(interchange.histories) == [network.validators[0].ed25519.verifier_key.public]
