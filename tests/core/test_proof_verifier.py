@@ -190,10 +190,9 @@ def test_a_bundle_that_does_not_say_which_file_is_not_taken_for_that_files_proof
 
 
 def edits(data: bytes) -> Iterator[bytes]:
-    """Every byte changed in two ways, of which there are eight; every 7th doubled, and taken out."""
+    """Every byte with one bit changed, each of the eight in its turn; every 7th doubled, and taken out."""
     for position, byte in enumerate(data):
-        for bit in (position % 8, (position + 5) % 8):
-            yield data[:position] + bytes([byte ^ 1 << bit]) + data[position + 1 :]
+        yield data[:position] + bytes([byte ^ 1 << position % 8]) + data[position + 1 :]
     for position in range(0, len(data), 7):
         yield data[:position] + data[position : position + 1] + data[position:]
         yield data[:position] + data[position + 1 :]
@@ -298,18 +297,23 @@ def is_strangers(line: Signature) -> bool:
     return (line.name, line.key_id) not in {(key.name, key.key_id) for key in keys}
 
 
-@pytest.mark.parametrize("bundle", BUNDLES.values(), ids=BUNDLES.keys())
+@pytest.mark.parametrize(
+    ("bundle", "start", "step"), [(BUNDLE, 0, 2), (EVIDENCE, 1, 2), (STATE, 0, 1)], ids=BUNDLES.keys()
+)
 @pytest.mark.usefixtures("remembered_signatures")
-def test_no_character_can_be_changed_by_a_forger_who_makes_the_checksum_anew(bundle: bytes) -> None:
+def test_no_character_can_be_changed_by_a_forger_who_makes_the_checksum_anew(
+    bundle: bytes, start: int, step: int
+) -> None:
     """But for the name or key ID of one validator's line under the beacon's checkpoint, which is then a stranger's.
 
-    Three of four are still a quorum, and the stranger is not among those who attest.
+    Three of four are still a quorum, and the stranger is not among those who attest. The two large bundles are made of
+    the same parts: in one the even characters of every string are changed, in the other the odd ones.
     """
     content = {name: item for name, item in json.loads(bundle).items() if name != "checksum"}
     untouched, passed_over = verify(bundle, POLICY), 0
     for path, text in strings(content):
         before, after = canonical.encode(replaced(content, path, "<here>")).split(b'"<here>"')
-        for position in range(len(text)):
+        for position in range(start, len(text), step):
             changed = text[:position] + another(text[position]) + text[position + 1 :]
             edited = with_checksum(before + canonical.encode(changed) + after)
             verdict = outcome(edited)
