@@ -14,7 +14,8 @@ changes few values however many validators there are.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final, Protocol, TypeVar
+from operator import attrgetter
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from audit_chain.beacon.casper.containers import (
     CasperState,
@@ -35,6 +36,14 @@ T = TypeVar("T")
 
 VALIDATORS_PER_CHUNK: Final = 64
 MIXES_PER_CHUNK: Final = 32
+
+Written: TypeAlias = dict[str, Sequence[object]]
+"""Of each kind of chunk, all that its values hold."""
+
+_REGISTRY_ROW: Final = attrgetter(
+    "max_effective_balance", "activation_epoch", "exit_epoch", "withdrawable_epoch", "slashed"
+)
+_EFFECTIVE_BALANCE: Final = attrgetter("effective_balance")
 
 
 class Names(Protocol):
@@ -99,8 +108,11 @@ def read_registry(registry: Iterable[JSON], balance: Iterable[JSON]) -> tuple[li
     return validators, balances
 
 
-def store_casper(state: Names, casper: CasperState) -> None:
-    """Writes the objects into the state, as far as they differ from what stands there."""
+def store_casper(state: Names, casper: CasperState, written: Written | None = None) -> None:
+    """Writes the objects into the state, as far as they differ from what stands there.
+
+    `written` remembers them for the next call, which then leaves out what is as it was.
+    """
     state["casper"] = {
         "bits": [int(bit) for bit in casper.justification_bits],
         "finalized": checkpoint_to_json(casper.finalized_checkpoint),
@@ -109,31 +121,14 @@ def store_casper(state: Names, casper: CasperState) -> None:
         "slashings": {str(place): weight for place, weight in enumerate(casper.slashings) if weight},
         "slot": casper.slot,
     }
-    _store_chunks(
-        state,
-        "registry/",
-        VALIDATORS_PER_CHUNK,
-        casper.validators,
-        lambda part: [
-            [one.max_effective_balance, one.activation_epoch, one.exit_epoch, one.withdrawable_epoch, int(one.slashed)]
-            for one in part
-        ],
-    )
-    _store_chunks(
-        state,
-        "balance/",
-        VALIDATORS_PER_CHUNK,
-        list(zip(casper.balances, casper.validators, strict=True)),
-        lambda part: [[balance, one.effective_balance] for balance, one in part],
-    )
-    _store_chunks(
-        state,
-        "participation/",
-        VALIDATORS_PER_CHUNK,
-        list(zip(casper.current_epoch_participation, casper.previous_epoch_participation, strict=True)),
-        lambda part: [_to_bits([current for current, _ in part]), _to_bits([previous for _, previous in part])],
-    )
-    _store_chunks(state, "mix/", MIXES_PER_CHUNK, casper.randao_mixes, lambda part: [*map(to_base64, part)])
+    written = {} if written is None else written
+    rows = list(map(_REGISTRY_ROW, casper.validators))
+    weights = list(zip(casper.balances, map(_EFFECTIVE_BALANCE, casper.validators), strict=True))
+    votes = list(zip(casper.current_epoch_participation, casper.previous_epoch_participation, strict=True))
+    _store_chunks(state, "registry/", VALIDATORS_PER_CHUNK, rows, _registry_to_json, written)
+    _store_chunks(state, "balance/", VALIDATORS_PER_CHUNK, weights, lambda part: [*map(list, part)], written)
+    _store_chunks(state, "participation/", VALIDATORS_PER_CHUNK, votes, _votes_to_json, written)
+    _store_chunks(state, "mix/", MIXES_PER_CHUNK, casper.randao_mixes, lambda part: [*map(to_base64, part)], written)
 
 
 @lru_cache(maxsize=2048)
@@ -185,10 +180,29 @@ def _chunks(state: Names, prefix: str) -> Iterator[JSON]:
 
 
 def _store_chunks(
-    state: Names, prefix: str, width: int, items: Sequence[T], encode: Callable[[Sequence[T]], JSON]
+    state: Names,
+    prefix: str,
+    width: int,
+    items: Sequence[T],
+    encode: Callable[[Sequence[T]], JSON],
+    written: Written,
 ) -> None:
+    before = written.get(prefix, ())
+    if items == before:
+        return
     for number, start in enumerate(range(0, len(items), width)):
-        state[f"{prefix}{number}"] = encode(items[start : start + width])
+        part = items[start : start + width]
+        if part != before[start : start + width]:
+            state[f"{prefix}{number}"] = encode(part)
+    written[prefix] = list(items)
+
+
+def _registry_to_json(rows: Sequence[tuple[int, int, int, int, bool]]) -> JSON:
+    return [[*numbers, int(slashed)] for *numbers, slashed in rows]
+
+
+def _votes_to_json(votes: Sequence[tuple[bool, bool]]) -> JSON:
+    return [_to_bits([current for current, _ in votes]), _to_bits([previous for _, previous in votes])]
 
 
 def _participation(state: Names, count: int) -> tuple[list[bool], list[bool]]:

@@ -31,7 +31,7 @@ class KeySet:
 
     def is_valid_at(self, timestamp: int) -> bool:
         """Whether a cosignature of that time (POSIX seconds) speaks for the validator."""
-        return from_time(self.not_before) <= timestamp <= from_time(self.not_after)
+        return _seconds(self.not_before) <= timestamp <= _seconds(self.not_after)
 
     def to_json(self) -> dict[str, JSON]:
         return {"keys": [str(key) for key in self.keys], "not_after": self.not_after, "not_before": self.not_before}
@@ -55,6 +55,9 @@ class KeySet:
         if from_time(keys.not_before) > from_time(keys.not_after):
             raise MalformedEntry("a key set's validity ends before it begins", got=keys.not_after)
         return keys
+
+
+_seconds = lru_cache(maxsize=4096)(from_time)
 
 
 @lru_cache(maxsize=32768)

@@ -71,7 +71,7 @@ from audit_chain.beacon.state import (
     get_seal_entry,
     get_total_weight,
     get_validator,
-    get_validator_at,
+    get_validators_at,
     is_founded,
     is_supermajority,
     next_origin,
@@ -221,7 +221,7 @@ def process_validator(state: State, validator: Validator, index: int) -> None:
     _check_registration(state, registration)
     _register(state, registration, ValidatorIndex(index - 1), index)
     if index == get_network(state).validators:
-        founders = [get_validator_at(state, place) for place in range(index)]
+        founders = get_validators_at(state, range(index))
         state.casper = initialize(get_preset(state), [one.weight for one in founders], state.tree.root())
 
 
@@ -359,8 +359,8 @@ def process_attestation(state: State, attestation: Attestation) -> None:
     )
 
     text = LogCheckpoint(get_beacon_origin(state), attestation.size, attestation.root).text()
-    for vote in attestation.votes:
-        validator = get_validator_at(state, vote.validator)
+    voters = get_validators_at(state, [vote.validator for vote in attestation.votes])
+    for validator, vote in zip(voters, attestation.votes, strict=True):
         if not is_active_validator(casper.validators[validator.index], epoch):
             raise InvalidAttestation("a vote of somebody who is not active", got=validator.name)
         if voted[validator.index]:
