@@ -3,13 +3,14 @@
 import atexit
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 
-from apps.network.network_file import load
 from apps.pools.errors import UnknownPool
 from apps.pools.folder import PoolFolder
+from apps.pools.network import network, policy
 from audit_chain.beacon.names import is_name
 from data_pool.documents import Limits
 from data_pool.pool import Pool
@@ -22,11 +23,13 @@ _lock = threading.Lock()
 
 
 def get_pool(name: str) -> Pool:
-    """The pool of that name. UnknownPool where this portal hosts none."""
-    key = (os.getpid(), name)
+    """The pool of that name, which trusts what the network file says now. UnknownPool where this portal hosts none."""
+    key, trusted = (os.getpid(), name), policy()
     with _lock:
         if key not in _opened:
             _opened[key] = open_pool(PoolFolder.of(Path(settings.VAR_DIR), name))
+        elif _opened[key].setup.policy is not trusted:
+            _opened[key] = Pool(replace(_opened[key].setup, policy=trusted))
         return _opened[key]
 
 
@@ -34,13 +37,13 @@ def open_pool(folder: PoolFolder) -> Pool:
     """The pool in that folder, with connections of its own."""
     if not folder.exists():
         raise UnknownPool(folder.name)
-    network = load(Path(settings.NETWORK_FILE))
+    name = network().network
     setup = Setup(
         name=folder.name,
-        network=network.network,
-        keys=folder.keys(network.network),
-        storage=PostgresStorage(folder.database_url(network.network)),
-        policy=network.policy(),
+        network=name,
+        keys=folder.keys(name),
+        storage=PostgresStorage(folder.database_url(name)),
+        policy=policy(),
         uploads=UploadLimits(file_bytes=settings.MAX_FILE_BYTES),
         documents=Limits(size=settings.MAX_FILE_BYTES),
     )

@@ -12,16 +12,20 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from apps.network import genesis
+from apps.network.network_file import load
 from apps.pools import tasks
 from apps.pools.databases import database_ensure
 from apps.pools.errors import PoolFolderInvalid, UnknownPool
 from apps.pools.folder import PoolFolder
 from apps.pools.registry import close_pools, get_pool, pool_names
+from audit_chain.beacon.names import beacon_origin
+from audit_chain.log.keys import NoteSigner
 from data_pool.errors import BeaconUnreachable, PoolError
 from data_pool.pool import Pool
 from data_pool.storage.postgres import PostgresStorage
@@ -52,6 +56,20 @@ def hosted(var_dir: Path, pool_database: str) -> Pool:
     storage.close()
     folder.describe(network=NETWORK, database_url=pool_database)
     return get_pool("northwind-parts")
+
+
+def test_a_pool_that_is_open_trusts_what_the_network_file_says_now(hosted: Pool, var_dir: Path) -> None:
+    path = var_dir / "network.json"
+    network = load(path)
+    assert get_pool("northwind-parts").setup.policy is hosted.setup.policy
+
+    key = NoteSigner(beacon_origin(NETWORK, 1), Ed25519PrivateKey.generate()).verifier_key
+    path.write_bytes(network.restarted(key).render())
+    os.utime(path, ns=(0, 0))
+    later = get_pool("northwind-parts").setup
+
+    assert [log.key for log in later.policy.logs] == [key, network.beacon.key]
+    assert later.storage is hosted.setup.storage
 
 
 Ensure = Callable[[str], str]
