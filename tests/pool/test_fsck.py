@@ -202,6 +202,38 @@ def test_a_removed_row_is_named(stored: Stored) -> None:
         assert f"{table} 3" in {problem.where for problem in report.problems}
 
 
+@pytest.mark.parametrize(("table", "key"), [("state_page", "path"), ("state_value", "name")])
+def test_a_row_of_the_state_older_than_all_versions_kept_is_named_where_its_own_is_another(
+    own_storage: PostgresStorage, pool_database: str, table: str, key: str
+) -> None:
+    """No root rests on that number any more."""
+    network = ExampleNetwork()
+    pool, witnesses, beacon = Pool(pool_setup(own_storage, network)), ExampleWitnesses(network), ExampleBeacon(network)
+    bring_in(pool, upload(*(invoice(f"NP-{number}") for number in range(200))))
+    finish(pool, witnesses, beacon)
+    record_of(pool, invoice("NP-200"))
+    finish(pool, witnesses, beacon)
+    assert pool.fsck().problems == []
+
+    with psycopg.connect(pool_database) as connection:
+        older = f"SELECT {key}, version FROM {table} WHERE version < (SELECT min(version) FROM state_version) LIMIT 1"
+        ((name, version),) = connection.execute(older).fetchall()
+        changed = connection.execute(
+            f"UPDATE {table} SET version = version - 1 WHERE ({key}, version) = (%s, %s)", (name, version)
+        )
+        assert changed.rowcount == 1
+
+    assert [problem.where for problem in pool.fsck().problems] == [f"{table} {name} of version {version - 1}"]
+
+
+def test_a_removed_version_of_the_state_is_named(stored: Stored) -> None:
+    report = stored.change(
+        sql.SQL("DELETE FROM state_version WHERE version = (SELECT max(version) FROM state_version)")
+    )
+
+    assert "state_version" in {problem.where.split()[0] for problem in report.problems}
+
+
 def test_a_problem_tells_the_first_checkpoint_over_it(stored: Stored) -> None:
     report = stored.change(sql.SQL("UPDATE log_entry SET data = 'forged' WHERE index = 5"))
 
