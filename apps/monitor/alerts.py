@@ -8,6 +8,7 @@ from typing import Final
 
 class AlertKind(StrEnum):
     FORK = "fork"
+    ROLLED_BACK = "rolled-back"
     UNEXPECTED_SIGNER = "unexpected-signer"
     FINALITY_STALLED = "finality-stalled"
     BEACON_SILENT = "beacon-silent"
@@ -21,6 +22,7 @@ class AlertKind(StrEnum):
 
 _SENTENCES: Final = {
     AlertKind.FORK: "{subject} has two histories; the evidence file proves it.",
+    AlertKind.ROLLED_BACK: "{subject} shows {number} entries fewer than it has signed.",
     AlertKind.UNEXPECTED_SIGNER: "{subject} signed with a key that is not registered.",
     AlertKind.FINALITY_STALLED: "Nothing has become final on {subject} since epoch {number}.",
     AlertKind.BEACON_SILENT: "The beacon of {subject} has sealed no block for {number} seconds.",

@@ -51,6 +51,7 @@ def unknown(view: View) -> list[Unknown]:
     """What the view says nothing about, so that its alerts stay as they are."""
     without_beacon = (
         AlertKind.FORK,
+        AlertKind.ROLLED_BACK,
         AlertKind.FINALITY_STALLED,
         AlertKind.MISSING_VOTE,
         AlertKind.LATE_CROSSLINK,
@@ -62,6 +63,12 @@ def unknown(view: View) -> list[Unknown]:
         *(Unknown(kind) for kind in without_beacon if view.beacon is None),
         *(Unknown(AlertKind.VALIDATOR_STOPPED, name) for name in silent),
     ]
+
+
+def rolled_back(view: View, signed: int) -> Iterator[Finding]:
+    """A log of a smaller tree than one of `signed` entries, which its own key had signed before this view."""
+    if view.beacon is not None and view.beacon.head.size < signed:
+        yield Finding(AlertKind.ROLLED_BACK, view.origin, signed - view.beacon.head.size)
 
 
 def _beacon(view: View, limits: Limits) -> Iterator[Finding]:

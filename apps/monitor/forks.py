@@ -65,6 +65,10 @@ class HeadBook:
         del known[:-KEPT_HEADS]
         return [Conflict(other, head, None) for other in known if other.size == head.size and other.root != head.root]
 
+    def largest(self, origin: str) -> int:
+        """Size of the largest tree of the log that was seen; 0 before the first."""
+        return self.heads[origin][-1].size if self.heads.get(origin) else 0
+
     def hold_against(self, reference: Head, read: TileReader) -> list[Conflict]:
         """The smaller heads of the log that the reference does not extend.
 

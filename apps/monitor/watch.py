@@ -53,8 +53,11 @@ class Watch:
         self._memory = None  # An error on the way makes the next look begin from what is stored.
         now = int(self._clock())
         view = self._reader.look(now, known=_known(memory))
+        signed = memory.book.largest(
+            view.origin
+        )  # Before this look: what is seen now may be newer than the beacon's answer.
         self._remember(memory, self._catch(memory, view))
-        found = [*checks.findings(view, self._limits), *_forks(memory, view)]
+        found = [*checks.findings(view, self._limits), *_forks(memory, view), *checks.rolled_back(view, signed)]
         memory.alerts = reconcile(memory.alerts, found, unknown=checks.unknown(view), now=now)
         memory.measures = measures(view)
         self._store.save(memory)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from apps.network.beacon_api import Alert
 from apps.portal.verdicts import party_name
+from audit_chain.beacon.names import is_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ _WORDS: Mapping[str, _Words] = {
         "Keep the evidence file and verify it on a computer of your own. Rely on final entries only. If it is the "
         "shared chain, its validators restart it from the last final point under a new key; if it is a pool, they can "
         "suspend it.",
+        is_grave=True,
+    ),
+    "rolled-back": _Words(
+        "The shared chain has gone back",
+        "Its node shows fewer entries than it has signed. Whatever it adds from here on contradicts what the "
+        "validators hold, and they sign none of it.",
+        "Call the operator of the beacon: a newer copy of its database has to be put back. What was final before "
+        "stays proven.",
         is_grave=True,
     ),
     "unexpected-signer": _Words(
@@ -101,7 +110,7 @@ def alert_view(alert: Alert, names: Mapping[str, str]) -> AlertView:
     return AlertView(
         title=words.title,
         detail=alert.detail,
-        subject=alert.subject if "/" in alert.subject else party_name(alert.subject, names),
+        subject=alert.subject if not is_name(alert.subject) else party_name(alert.subject, names),
         meaning=words.meaning,
         deed=words.deed,
         badge=badge,

@@ -317,6 +317,19 @@ def test_a_beacon_that_shows_another_history_than_the_validators_signed_is_caugh
     assert offences(nodes) == {Offence(OffenceKind.BEACON_FORK, BEACON)}
 
 
+def test_a_beacon_that_went_back_is_named_before_there_is_a_proof(monitor: Monitor, nodes: Nodes) -> None:
+    nodes.chain = grown()
+    votes(nodes)
+    assert monitor.look() == {}
+    size = nodes.chain.store.head().tree_size
+    nodes.chain = ExampleNetwork()
+    alerts = monitor.look()
+    assert alerts["rolled-back", BEACON].number == size - nodes.chain.store.head().tree_size
+    assert ("fork", BEACON) not in alerts
+    nodes.chain = grown()
+    assert ("rolled-back", BEACON) not in monitor.look()
+
+
 def test_a_beacon_that_changes_its_history_between_two_looks_is_caught_after_a_restart_too(
     monitor: Monitor, nodes: Nodes
 ) -> None:
