@@ -25,6 +25,7 @@ class SignedVote(models.Model):
     source = models.BigIntegerField()
     target = models.BigIntegerField()
     signing_root = models.BinaryField(null=True)
+    is_floor = models.BooleanField(default=False)  # not signed itself: all at or below it is forbidden
 
     class Meta:
         indexes = [models.Index(fields=["network", "pubkey"], name="votes_of_a_key")]
@@ -40,6 +41,7 @@ class SignedBlock(models.Model):
     pubkey = models.CharField(max_length=96)
     slot = models.BigIntegerField()
     signing_root = models.BinaryField(null=True)
+    is_floor = models.BooleanField(default=False)
 
     class Meta:
         indexes = [models.Index(fields=["network", "pubkey"], name="blocks_of_a_key")]

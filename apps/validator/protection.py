@@ -28,11 +28,21 @@ def signing_root(checkpoint: LogCheckpoint) -> bytes:
 def read(network: bytes, pubkey: bytes) -> KeyHistory:
     """What that key has signed."""
     own = {"network": network.hex(), "pubkey": pubkey.hex()}
-    votes = SignedVote.objects.filter(**own).values_list("target", "source", "signing_root")
-    blocks = SignedBlock.objects.filter(**own).values_list("slot", "signing_root")
+    votes = [
+        (slashing_protection.SignedVote(target, source, _root(root)), is_floor)
+        for target, source, root, is_floor in SignedVote.objects.filter(**own).values_list(
+            "target", "source", "signing_root", "is_floor"
+        )
+    ]
+    blocks = [
+        (slashing_protection.SignedBlock(slot, _root(root)), is_floor)
+        for slot, root, is_floor in SignedBlock.objects.filter(**own).values_list("slot", "signing_root", "is_floor")
+    ]
     return KeyHistory(
-        tuple(sorted(slashing_protection.SignedVote(target, source, _root(root)) for target, source, root in votes)),
-        tuple(sorted(slashing_protection.SignedBlock(slot, _root(root)) for slot, root in blocks)),
+        votes=tuple(sorted(vote for vote, is_floor in votes if not is_floor)),
+        blocks=tuple(sorted(block for block, is_floor in blocks if not is_floor)),
+        vote_floor=max((vote for vote, is_floor in votes if is_floor), default=None),
+        block_floor=max((block for block, is_floor in blocks if is_floor), default=None),
     )
 
 
@@ -49,13 +59,14 @@ def write(network: bytes, pubkey: bytes, history: KeyHistory) -> None:
     own = {"network": network.hex(), "pubkey": pubkey.hex()}
     SignedVote.objects.filter(**own).delete()
     SignedBlock.objects.filter(**own).delete()
-    SignedVote.objects.bulk_create(
-        SignedVote(**own, source=vote.source, target=vote.target, signing_root=vote.signing_root)
-        for vote in history.votes
-    )
+    SignedVote.objects.bulk_create(_vote_row(own, vote) for vote in history.votes)
     SignedBlock.objects.bulk_create(
         SignedBlock(**own, slot=block.slot, signing_root=block.signing_root) for block in history.blocks
     )
+    if history.vote_floor:
+        _vote_row(own, history.vote_floor, is_floor=True).save()
+    if history.block_floor:
+        SignedBlock.objects.create(**own, slot=history.block_floor.slot, is_floor=True)
 
 
 def remember(network: bytes, pubkey: bytes, votes: Iterable[slashing_protection.SignedVote]) -> None:
@@ -67,22 +78,22 @@ def remember(network: bytes, pubkey: bytes, votes: Iterable[slashing_protection.
     if not after.is_consistent:
         write(network, pubkey, after.minimal())
         return
+    after = after.latest_votes(KEPT)
     own = {"network": network.hex(), "pubkey": pubkey.hex()}
-    SignedVote.objects.bulk_create(
-        SignedVote(**own, source=vote.source, target=vote.target, signing_root=vote.signing_root)
-        for vote in after.votes
-        if not _holds(before, vote)
-    )
-    if len(after.votes) > KEPT:
-        SignedVote.objects.filter(**own, target__lt=after.votes[-KEPT].target).delete()
+    rows = SignedVote.objects.filter(**own)
+    SignedVote.objects.bulk_create(_vote_row(own, vote) for vote in after.votes if not _holds(before, vote))
+    if after.vote_floor and after.vote_floor != before.vote_floor:
+        rows.filter(is_floor=True).delete()
+        rows.filter(target__lt=after.votes[0].target).delete()
+        _vote_row(own, after.vote_floor, is_floor=True).save()
 
 
 def recall(network: bytes, pubkeys: Sequence[bytes], seen: Iterable[slashing_protection.SignedVote]) -> bool:
     """Whether the log shows votes of these keys that were forgotten; they are remembered from now on."""
     history = read_all(network, pubkeys)
-    lowest = history.votes[0].target if history.votes else -1
-    # What lies below the lowest was cut off, and is forbidden whatever it was.
-    forgotten = [vote for vote in seen if vote.target > lowest and not _holds(history, vote)]
+    floor = history.vote_floor.target if history.vote_floor else -1
+    # What lies below the floor was cut off, and is forbidden whatever it was.
+    forgotten = [vote for vote in seen if vote.target > floor and not _holds(history, vote)]
     if forgotten:
         remember(network, pubkeys[-1], forgotten)
     return bool(forgotten)
@@ -102,6 +113,10 @@ def take_in(interchange: Interchange) -> None:
     network = interchange.genesis_validators_root
     for pubkey, history in interchange.histories.items():
         write(network, pubkey, read(network, pubkey).merged(history))
+
+
+def _vote_row(own: dict[str, str], vote: slashing_protection.SignedVote, *, is_floor: bool = False) -> SignedVote:
+    return SignedVote(**own, source=vote.source, target=vote.target, signing_root=vote.signing_root, is_floor=is_floor)
 
 
 def _holds(history: KeyHistory, vote: slashing_protection.SignedVote) -> bool:

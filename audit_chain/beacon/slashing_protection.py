@@ -6,12 +6,13 @@
 
 A history is complete from its lowest entries on: what lies at or below them is refused, whatever it is. So a history
 may be cut at its lower end, and one that contradicts itself shrinks to its highest source and target (EIP-3076,
-"Conditions" and "Minimal"). Our validators propose no blocks; those of a foreign file are kept and handed on.
+"Conditions" and "Minimal"); either leaves a floor, which no later import lowers. Our validators propose no blocks;
+those of a foreign file are kept and handed on.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Final, Self
 
@@ -39,10 +40,15 @@ class SignedBlock:
 
 @dataclass(frozen=True, slots=True)
 class KeyHistory:
-    """What one key has signed, in order."""
+    """What one key has signed, in order.
+
+    Below a floor something was forgotten: there only what is held may be signed, again.
+    """
 
     votes: tuple[SignedVote, ...] = ()
     blocks: tuple[SignedBlock, ...] = ()
+    vote_floor: SignedVote | None = None
+    block_floor: SignedBlock | None = None
 
     @property
     def is_consistent(self) -> bool:
@@ -55,14 +61,18 @@ class KeyHistory:
         return sensible and votes and blocks
 
     def with_vote(self, vote: SignedVote) -> Self:
-        return self if _holds(self.votes, vote) else type(self)(tuple(sorted((*self.votes, vote))), self.blocks)
+        return self if _holds(self.votes, vote) else replace(self, votes=tuple(sorted((*self.votes, vote))))
 
     def with_block(self, block: SignedBlock) -> Self:
-        return self if _holds(self.blocks, block) else type(self)(self.votes, tuple(sorted((*self.blocks, block))))
+        return self if _holds(self.blocks, block) else replace(self, blocks=tuple(sorted((*self.blocks, block))))
 
     def merged(self, other: "KeyHistory") -> "KeyHistory":
         """Both in one; the minimum that forbids as much where they contradict each other."""
-        merged = self
+        merged = replace(
+            self,
+            vote_floor=_higher_vote(self.vote_floor, other.vote_floor),
+            block_floor=_higher_block(self.block_floor, other.block_floor),
+        )
         for vote in other.votes:
             merged = merged.with_vote(vote)
         for block in other.blocks:
@@ -71,16 +81,35 @@ class KeyHistory:
 
     def minimal(self) -> "KeyHistory":
         """At most one vote and one block, which forbid all that this history forbids, and more."""
-        votes: tuple[SignedVote, ...] = ()
-        if self.votes:
-            source = max(vote.source for vote in self.votes)
-            votes = (SignedVote(max(source, *(vote.target for vote in self.votes)), source),)
-        blocks = (SignedBlock(max(block.slot for block in self.blocks)),) if self.blocks else ()
-        return KeyHistory(votes, blocks)
+        votes = [*self.votes, *([self.vote_floor] if self.vote_floor else [])]
+        blocks = [*self.blocks, *([self.block_floor] if self.block_floor else [])]
+        vote = None
+        if votes:
+            source = max(vote.source for vote in votes)
+            vote = SignedVote(max(source, *(vote.target for vote in votes)), source)
+        block = SignedBlock(max(block.slot for block in blocks)) if blocks else None
+        return KeyHistory((vote,) if vote else (), (block,) if block else (), vote, block)
 
-    def latest(self, count: int) -> "KeyHistory":
-        """The highest `count` votes and blocks: what is cut off lies below the lowest, and stays forbidden."""
-        return KeyHistory(self.votes[-count:], self.blocks[-count:])
+    def latest_votes(self, count: int) -> "KeyHistory":
+        """Without all but the highest `count` votes; what is cut off stays forbidden."""
+        kept = self.votes[-count:]
+        if len(kept) == len(self.votes):
+            return self
+        # A later vote's source is never lower: otherwise it would surround.
+        return replace(
+            self, votes=kept, vote_floor=_higher_vote(self.vote_floor, SignedVote(kept[0].target, kept[0].source))
+        )
+
+    def without_floors(self) -> "KeyHistory":
+        """The same for who knows no floors: as votes and blocks, below which all is refused anyway."""
+        votes, blocks = self.votes, self.blocks
+        low, first = self.vote_floor, self.block_floor
+        if low and not (votes and votes[0].target >= low.target and votes[0].source >= low.source):
+            votes = tuple(sorted((low, *(vote for vote in votes if vote.target >= low.target))))
+        if first and not (blocks and blocks[0] >= first):
+            blocks = tuple(sorted((first, *(block for block in blocks if block >= first))))
+        plain = KeyHistory(votes, blocks)
+        return plain if plain.is_consistent else plain.minimal().without_floors()
 
 
 def is_slashable_pair(one: SignedVote, other: SignedVote) -> bool:
@@ -95,8 +124,6 @@ def check_vote(vote: SignedVote, history: KeyHistory) -> None:
     """Nothing, where the key may sign the vote; RefusedVote else. The same vote may be signed again."""
     if vote.source > vote.target:
         raise RefusedVote("a source after its target", expected=f"at most {vote.target}", got=vote.source)
-    if not history.votes:
-        return
     if any(vote == earlier and _same_root(vote, earlier) for earlier in history.votes):
         return
     for earlier in history.votes:
@@ -104,8 +131,10 @@ def check_vote(vote: SignedVote, history: KeyHistory) -> None:
             raise RefusedVote("this key has cast another vote in that epoch", got=vote.target)
         if is_slashable_pair(vote, earlier):  # Surround vote
             raise RefusedVote("the vote surrounds an earlier one, or is surrounded by it", got=vote.target)
-    lowest_source = min(earlier.source for earlier in history.votes)
-    lowest_target = min(earlier.target for earlier in history.votes)
+    sources, targets = [earlier.source for earlier in history.votes], [earlier.target for earlier in history.votes]
+    floor = history.vote_floor
+    lowest_source = max(min(sources, default=0), floor.source if floor else 0)
+    lowest_target = max(min(targets, default=-1), floor.target if floor else -1)
     if vote.source < lowest_source:
         raise RefusedVote("a source below all that is remembered", expected=lowest_source, got=vote.source)
     if vote.target <= lowest_target:
@@ -114,15 +143,14 @@ def check_vote(vote: SignedVote, history: KeyHistory) -> None:
 
 def check_block(block: SignedBlock, history: KeyHistory) -> None:
     """Nothing, where the key may sign the block; RefusedVote else."""
-    if not history.blocks:
-        return
     for earlier in history.blocks:
         if block.slot == earlier.slot:  # Double proposal
             if _same_root(block, earlier):
                 return
             raise RefusedVote("this key has signed another block in that slot", got=block.slot)
-    lowest = min(earlier.slot for earlier in history.blocks)
-    if block.slot < lowest:
+    floor = history.block_floor
+    lowest = max(min((earlier.slot for earlier in history.blocks), default=-1), floor.slot if floor else -1)
+    if block.slot <= lowest:
         raise RefusedVote("a slot not above all that is forgotten", expected=f"above {lowest}", got=block.slot)
 
 
@@ -172,10 +200,20 @@ class Interchange:
                         for vote in history.votes
                     ],
                 }
-                for key, history in sorted(self.histories.items())
+                for key, history in sorted((key, one.without_floors()) for key, one in self.histories.items())
             ],
         }
         return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def _higher_vote(one: SignedVote | None, other: SignedVote | None) -> SignedVote | None:
+    if one is None or other is None:
+        return one or other
+    return SignedVote(max(one.target, other.target), max(one.source, other.source))
+
+
+def _higher_block(one: SignedBlock | None, other: SignedBlock | None) -> SignedBlock | None:
+    return max(one, other) if one and other else one or other
 
 
 def _same_root(one: SignedVote | SignedBlock, other: SignedVote | SignedBlock) -> bool:

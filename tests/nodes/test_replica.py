@@ -143,6 +143,17 @@ class TestVoting:
         assert votes == [(0, 0), (0, 1), (0, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]
         assert len(scene.rows("SELECT * FROM state_version")) < 8
 
+    def test_the_latest_votes_are_remembered_and_all_earlier_ones_forbidden(self, scene: Scene) -> None:
+        history = scene.history()
+        size = 0
+        for _ in range(36):
+            seal = history.boundary()
+            assert scene.ask(history, seal, old=size).status == 200
+            size = seal.size
+        query = "SELECT min(target), max(target), count(*) FROM validator_signedvote WHERE is_floor = {}"
+        assert scene.rows(query.format(0)) == [(4, 35, 32)]
+        assert scene.rows(query.format(1)) == [(4, 4, 1)]
+
     def test_its_own_votes_are_known_again_when_the_log_shows_them_late(self, scene: Scene) -> None:
         history = scene.history()
         last = history.boundary()

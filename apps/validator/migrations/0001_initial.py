@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ("pubkey", models.CharField(max_length=96)),
                 ("slot", models.BigIntegerField()),
                 ("signing_root", models.BinaryField(null=True)),
+                ("is_floor", models.BooleanField(default=False)),
             ],
             options={
                 "indexes": [models.Index(fields=["network", "pubkey"], name="blocks_of_a_key")],
@@ -51,6 +52,7 @@ class Migration(migrations.Migration):
                 ("source", models.BigIntegerField()),
                 ("target", models.BigIntegerField()),
                 ("signing_root", models.BinaryField(null=True)),
+                ("is_floor", models.BooleanField(default=False)),
             ],
             options={
                 "indexes": [models.Index(fields=["network", "pubkey"], name="votes_of_a_key")],
