@@ -34,7 +34,6 @@ from tests.simulator.cast import Operator
 from tests.simulator.world import Network, Node, World
 
 TOLERANCE = 15
-KEPT = 64
 
 
 class Stopped(RefusedHistory):
@@ -150,7 +149,7 @@ class Validator(Node):
             self.disk.votes[self.beacon.name] = history if history.is_consistent else history.minimal()
             self.note(f"has forgotten {len(forgotten)} votes, sits out epoch {vote.target}")
             raise RefusedVote("this validator does not remember all of its votes")
-        self.disk.votes[self.beacon.name] = history.with_vote(vote).latest(KEPT)
+        self.disk.votes[self.beacon.name] = history.with_vote(vote)
         self.disk.heads[self.beacon.name] = checkpoint
         self.note(f"votes {vote.source}->{vote.target} at {checkpoint.size} {checkpoint.root.hex()[:8]}")
         return self.operator.cosigner.cosign(checkpoint.text(), self.clock)
