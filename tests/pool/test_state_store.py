@@ -269,7 +269,7 @@ def test_a_changed_missing_or_foreign_row_is_found(tables_of: tuple[StateStore, 
         at = "name = %s AND version = %s"
         for statement, parameters in (
             (f"UPDATE state_value SET data = %s WHERE {at}", [(value or b"") + b"x", *row]),
-            (f"UPDATE state_value SET name = 'a/other' WHERE {at}", row),
+            (f"UPDATE state_value SET section = 'a', name = 'a/other' WHERE {at}", row),
             (f"DELETE FROM state_value WHERE {at}", row),
             ("INSERT INTO state_value (section, name, version, data) VALUES ('z', 'z/1', %s, %s)", [version, b""]),
         ):
