@@ -4,10 +4,10 @@ from django.urls import path, re_path
 
 from apps.api.views.base import NothingHere
 from apps.api.views.bundles import BundleFileView, BundleView, GivenView, InboxView, VerifyView
-from apps.api.views.chain import NetworkView, PolicyView, PoolsView
+from apps.api.views.chain import AlertEvidenceView, AlertsView, NetworkView, PolicyView, PoolsView
 from apps.api.views.description import DescriptionView
 from apps.api.views.disclosures import DisclosuresView
-from apps.api.views.evidence import EvidenceProofView, EvidenceView, LookupView, OriginalDepositView
+from apps.api.views.evidence import AnswerView, EvidenceProofView, EvidenceView, LookupView, OriginalDepositView
 from apps.api.views.imports import ImportsView, ImportView, ItemsView
 from apps.api.views.organisations import MeView, RecipientsView
 from apps.api.views.records import (
@@ -27,6 +27,7 @@ urlpatterns = [
     path("verify", VerifyView.as_view(), name="verify"),
     path("policy", PolicyView.as_view(), name="policy"),
     path("evidence/lookup", LookupView.as_view(), name="evidence-lookup"),
+    path("evidence/answer", AnswerView.as_view(), name="evidence-answer"),
     path("evidence/proof", EvidenceProofView.as_view(), name="evidence-proof"),
     # The organisation
     path("me", MeView.as_view(), name="me"),
@@ -52,5 +53,7 @@ urlpatterns = [
     # The shared chain
     path("network", NetworkView.as_view(), name="network"),
     path("pools", PoolsView.as_view(), name="pools"),
+    path("alerts", AlertsView.as_view(), name="alerts"),
+    path("alerts/evidence", AlertEvidenceView.as_view(), name="alert-evidence"),
     re_path(r"", NothingHere.as_view(), name="nothing"),
 ]

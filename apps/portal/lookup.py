@@ -66,7 +66,7 @@ def _by_number(word: str, number: int) -> Iterable[Match]:
         state = chain.validators()
         newest = chain.blocks(limit=1).blocks
     word = word.lower()
-    if word in ("", "epoch") and number <= state.epoch:
+    if word in ("", "epoch") and newest and number <= newest[0].epoch:
         yield Match("Epoch", f"{number:,}", _to("epoch", number=number))
     if word in ("", "block", "slot") and newest and number <= newest[0].number:
         yield Match("Block", f"{number:,}", _to("block", number=number))

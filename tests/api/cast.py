@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,16 @@ from apps.accounts.actor import Actor
 from apps.accounts.models import Organisation
 from apps.accounts.roles import Role
 from apps.accounts.services import organisation_create, token_create, token_revoke
+from apps.network.beacon_api import Alert
 from apps.network.network_file import BeaconNode, NetworkFile, ValidatorNode
 from apps.pools.folder import PoolFolder
 from audit_chain.beacon.entries import Member
+from audit_chain.beacon.misbehaviour import build_fork
 from audit_chain.beacon.names import member_key_name
+from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import NoteSigner, private_key_pem
-from audit_chain.testing import NETWORK, SUPPLIER, ExampleNetwork, ed25519_key
+from audit_chain.log.note import Note
+from audit_chain.testing import KEYS_FROM, KEYS_UNTIL, NETWORK, SUPPLIER, ExampleNetwork, ed25519_key
 from data_pool.pool import Pool
 from data_pool.setup import Setup
 from data_pool.storage.postgres import PostgresStorage
@@ -73,6 +78,16 @@ class World:
     def finish(self) -> None:
         finish(self.pool, self.witnesses, self.chain)
 
+    def alert(self, kind: str = "fork", *, cleared: str | None = None) -> Alert:
+        """An alert that the monitor has written down, with a file that proves it."""
+        file = pool_fork(self.network)
+        digest = sha256(file).hexdigest()
+        self.chain.files[digest] = file
+        detail = f"{NETWORK}/pool/{SUPPLIER} has two histories; the evidence file proves it."
+        alert = Alert(kind, f"{NETWORK}/pool/{SUPPLIER}", "2026-11-22T15:41:00Z", cleared, None, detail, digest)
+        self.chain.found_by_monitor.append(alert)
+        return alert
+
     def read_everything(self) -> None:
         """What a worker does when it is woken."""
         while self.pool.process():
@@ -98,9 +113,24 @@ class World:
         return Pool(Setup(name=name, network=NETWORK, keys=keys, storage=storage, policy=self.network.policy))
 
 
+def pool_fork(network: ExampleNetwork) -> bytes:
+    """The file which proves that the supplier's pool signed two trees of one size."""
+    signer = network.pool.signer
+    texts = [LogCheckpoint(signer.name, 5, bytes([number]) * 32).text() for number in (1, 2)]
+    heads = [Note(text, (signer.sign(text),)) for text in texts]
+    return build_fork(*heads, key=signer.verifier_key).encode()
+
+
 def _network_file(network: ExampleNetwork) -> NetworkFile:
     validators = tuple(
-        ValidatorNode(name=validator.name, url="http://127.0.0.1:1", keys=validator.as_genesis().keys, weight=1)
+        ValidatorNode(
+            name=validator.name,
+            url="http://127.0.0.1:1",
+            keys=validator.key_set.keys,
+            governance=validator.governance.verifier_key,
+            not_before=KEYS_FROM,
+            not_after=KEYS_UNTIL,
+        )
         for validator in network.validators
     )
     return NetworkFile(NETWORK, BeaconNode("http://127.0.0.1:1", network.beacon_signer.verifier_key), validators)

@@ -28,7 +28,7 @@ def world(module_world: World, settings: Settings, monkeypatch: pytest.MonkeyPat
     settings.NETWORK_FILE = module_world.network_file
     monkeypatch.setattr(chain_of_portal, "_client", lambda _url: module_world.chain)
     yield module_world
-    module_world.chain.reachable = True
+    module_world.chain.reset()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ WITH_JSON = (
     "evidence",
     "evidence/lookup",
     "evidence/proof",
+    "evidence/answer",
 )
 
 NOT_JSON = {

@@ -14,6 +14,8 @@ from apps.api.views.description import DescriptionView
 from tests.api.cast import PARTNER, Cast, World, numbers
 from tests.pool.cast import invoice
 
+OPEN = ("verify", "policy", "evidence/lookup", "evidence/proof", "evidence/answer")
+
 
 @pytest.fixture
 def description(cast: Cast) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def test_every_operation_tells_of_itself_its_errors_and_who_may_ask(description:
             assert operation["summary"], where
             schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/Error"}, where
-            is_open = path.removeprefix("/api/v1/") in ("verify", "policy", "evidence/lookup", "evidence/proof")
+            is_open = path.removeprefix("/api/v1/") in OPEN
             assert ({} in operation["security"]) == is_open, where
 
 

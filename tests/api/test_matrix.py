@@ -59,6 +59,10 @@ class Things:
     def digest(self) -> str:
         return secrets.token_hex(32)
 
+    def caught(self) -> str:
+        """The digest of a file that proves an alert."""
+        return self.world.alert().evidence or ""
+
     def _deposit(self) -> dict[str, Any]:
         digest = secrets.token_bytes(32)
         self.world.chain.queue.append(self.world.network.deposit(digest))
@@ -111,6 +115,7 @@ ROWS = {
     "POST verify": Row(lambda _: "verify", FOR_ALL, lambda things: things.bundle),
     "POST evidence-lookup": Row(lambda _: "evidence/lookup", FOR_ALL, lambda things: {"sha256": things.digest()}),
     "POST evidence-proof": Row(lambda _: "evidence/proof", FOR_ALL, lambda things: things.proven),
+    "POST evidence-answer": Row(lambda _: "evidence/answer", FOR_ALL, lambda things: {"sha256": things.digest()}),
     "GET me": Row(lambda _: "me", FOR_MEMBERS),
     "GET recipients": Row(lambda _: "recipients", FOR_MEMBERS),
     "GET pool": Row(lambda _: "pool", OWN_LIST),
@@ -147,6 +152,10 @@ ROWS = {
     ),
     "GET network": Row(lambda _: "network", FOR_MEMBERS),
     "GET pools": Row(lambda _: "pools", answers(404) | {"regulator": 200}),
+    "GET alerts": Row(lambda _: "alerts", answers(404) | {"regulator": 200}),
+    "POST alert-evidence": Row(
+        lambda _: "alerts/evidence", answers(404) | {"regulator": 200}, lambda things: {"evidence": things.caught()}
+    ),
 } | {
     f"{method} nothing": Row(lambda _: "records/1", answers(404) | {"anonymous": 404})
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -6,8 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.http import HttpResponse
 
 from apps.exchange.models import Deposit
+from apps.network.beacon_api import Deposits
+from apps.portal.templatetags import portal as tags
 from audit_chain.proof.verifier import verify
 from tests.api.cast import World
 from tests.portal.people import HTMX, People, Person, text_of
@@ -23,12 +26,52 @@ def deposit(world: World, digest: str) -> None:
     world.chain.make_block()
 
 
+def moment(time: str) -> str:
+    return text_of(HttpResponse(tags.moment(time)))
+
+
 def look_up(person: Person, digest: str) -> str:
     return text_of(person.post("/evidence", {"sha256": digest}))
 
 
-def test_a_file_that_nobody_deposited_is_said_so(people: People, digest: str) -> None:
-    assert "This file has not been deposited" in look_up(people.anonymous, digest)
+def test_that_nobody_deposited_a_file_is_proven(people: People, world: World, digest: str) -> None:
+    deposit(world, secrets.token_hex(32))
+    final = world.chain.block(world.chain.finality().epoch * world.network.slots_per_epoch).block
+
+    text = look_up(people.anonymous, digest)
+    proof = people.anonymous.post("/evidence/answer", {"sha256": digest})
+
+    assert f"No deposit of this file as of {moment(final.time)}" in text
+    assert f"Proven by the state of block {final.number}, which 4 independent institutions signed" in text
+    verdict = verify(proof.content, world.network.policy, file_digest=bytes.fromhex(digest))
+    assert verdict.verified
+    assert "There is no deposit of this file" in verdict.sentence
+    assert not verify(proof.content, world.network.policy, file_digest=secrets.token_bytes(32)).verified
+
+
+def test_a_false_proof_that_there_is_no_deposit_is_not_passed_on_as_true(
+    people: People, world: World, digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deposit(world, digest)
+    other = world.chain.lookup(secrets.token_hex(32)).sealed
+    monkeypatch.setattr(world.chain, "lookup", lambda _: Deposits((), other))
+
+    text = look_up(people.anonymous, digest)
+
+    assert "The chain's proof of this does not hold" in text
+    assert "No deposit of this file as of" not in text
+
+
+def test_before_anything_is_final_the_answer_has_no_proof_yet(
+    people: People, world: World, digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.chain, "lookup", lambda _: Deposits((), None))
+
+    text = look_up(people.anonymous, digest)
+
+    assert "This file has not been deposited. " in text
+    assert "There is no proof of this yet" in text
+    assert people.anonymous.post("/evidence/answer", {"sha256": digest}).status_code == 409
 
 
 def test_a_deposit_is_told_in_a_sentence_that_a_judge_can_quote(people: People, world: World, digest: str) -> None:
@@ -141,6 +184,7 @@ def test_every_deposit_of_a_file_is_listed(people: People, world: World, digest:
     [
         ("/evidence", {"sha256": "0" * 64}),
         ("/evidence/proof", {"sha256": "0" * 64, "index": "1"}),
+        ("/evidence/answer", {"sha256": "0" * 64}),
         ("/evidence/deposit", {"sha256": "0" * 64, "understood": "yes"}),
     ],
 )
@@ -160,7 +204,7 @@ def test_a_file_of_which_nobody_chose_so_is_never_asked_about(
     people: People, world: World, record: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(world.chain, "deposits", lambda digest: asked.append(digest) or ())
+    monkeypatch.setattr(world.chain, "lookup", lambda digest: asked.append(digest) or Deposits((), None))
 
     for page in (f"/records/{record}", f"/records/{record}/fields", f"/records/{record}/deposit", "/records", "/"):
         people.owner.get(page)

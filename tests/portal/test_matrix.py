@@ -15,7 +15,8 @@ from apps.accounts.roles import Role
 from apps.accounts.services import member_invite, token_create, user_create
 from apps.exchange.models import Share
 from apps.portal.urls import urlpatterns
-from tests.api.cast import PARTNER, World, numbers
+from audit_chain.beacon.entries import Slashing
+from tests.api.cast import PARTNER, World, numbers, pool_fork
 from tests.pool.cast import bring_in, invoice, upload
 from tests.portal.people import PASSWORD, People, Person, text_of
 
@@ -70,6 +71,15 @@ class Things:
 
     def token(self) -> ApiToken:
         return token_create(actor=self.people.owner.actor, label="program", role="viewer")[0]
+
+    def offence(self) -> int:
+        """Index of the entry that proves an offence."""
+        network, found = self.world.network, self.world.chain.offences()
+        if not found:
+            network.append(Slashing(pool_fork(network).decode(), PARTNER).encode())
+            self.world.chain.make_block()
+            found = self.world.chain.offences()
+        return found[0].entry.index
 
     def _share(self) -> Share:
         supplier, partner = self.people.owner.organisation, self.people.partner.organisation
@@ -181,16 +191,33 @@ ROWS = {
         answers("evidence", viewer=403, others="evidence"),
         form=lambda _: {"sha256": secrets.token_hex(32), "understood": "yes"},
     ),
+    "POST evidence-answer": Row(FOR_ALL, form=lambda things: {"sha256": things.digest}),
     "GET network": Row(FOR_MEMBERS),
+    "GET live": Row(FOR_MEMBERS),
+    "POST network-search": Row(FOR_MEMBERS, form=lambda _: {"query": "nothing of this name"}),
+    "GET epochs": Row(FOR_MEMBERS),
+    "GET epoch": Row(FOR_MEMBERS, lambda _: {"number": 1}),
+    "GET blocks": Row(FOR_MEMBERS),
+    "GET validators": Row(FOR_MEMBERS),
+    "GET validator": Row(FOR_MEMBERS, lambda _: {"name": "meridian-bank"}),
+    "GET pool": Row(FOR_MEMBERS, lambda _: {"name": "northwind-parts"}),
+    "GET pool-proof": Row(FOR_MEMBERS, lambda _: {"name": "northwind-parts"}),
+    "GET motions": Row(FOR_MEMBERS),
+    "GET offences": Row(FOR_MEMBERS),
+    "GET offence-file": Row(FOR_MEMBERS, lambda things: {"index": things.offence()}),
     "GET block": Row(FOR_MEMBERS, lambda _: {"number": 1}),
     "GET entry": Row(FOR_MEMBERS, lambda _: {"index": 1}),
     "GET entry-proof": Row(FOR_MEMBERS, lambda _: {"index": 1}),
     "GET pools": Row(answers(404, regulator=200)),
+    "GET alerts": Row(answers(404, regulator=200)),
+    "POST alert-file": Row(
+        answers(404, regulator=200), form=lambda things: {"evidence": things.world.alert().evidence}
+    ),
 }
 
 POST_ONLY = {
     "sign-out", "organisation", "member-role", "member-remove", "invitation-withdraw", "token-revoke",
-    "evidence-proof", "evidence-deposit",
+    "evidence-proof", "evidence-deposit", "evidence-answer", "network-search", "alert-file",
 }  # fmt: skip
 
 

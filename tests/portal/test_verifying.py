@@ -1,6 +1,7 @@
 """The page on which anybody verifies a proof."""
 
 import json
+import secrets
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -36,7 +37,7 @@ def test_a_proof_is_read_in_words(people: People, world: World, record: UUID) ->
     assert "5,355.00 EUR" in text
     assert "further fields stay hidden" in text
     assert "What this does not show" in text
-    assert text.count("proven") == 8
+    assert text.count("proven") == 10
 
 
 def test_a_proof_that_does_not_hold_names_the_step(people: People, world: World, record: UUID) -> None:
@@ -53,7 +54,7 @@ def test_the_document_is_compared_by_its_fingerprint(people: People, world: Worl
     digest = sha256(world.pool.original(record).data).hexdigest()
 
     assert "the file you compared is the one it was made from" in text_of(drop(people, bundle, sha256=digest))
-    assert "It fails at step 9" in text_of(drop(people, bundle, sha256="0" * 64))
+    assert "It fails at step 11" in text_of(drop(people, bundle, sha256="0" * 64))
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,53 @@ def test_the_policy_that_is_handed_out_verifies_without_this_portal(people: Peop
     policy = people.anonymous.get("/trust-policy.txt")
 
     assert verify(world.bundle(record, "number"), TrustPolicy.parse(policy.content)).verified
+
+
+def test_whether_the_record_still_stands_is_said(people: People, world: World, record: UUID) -> None:
+    text = text_of(drop(people, world.bundle(record, "number")))
+
+    assert "This is the latest version and it is not void, as the pool stated on" in text
+
+
+def test_a_proof_of_what_the_state_says_is_read_in_words(people: People, world: World, record: UUID) -> None:
+    digest = secrets.token_hex(32)
+    absent = people.anonymous.post("/evidence/answer", {"sha256": digest}).content
+
+    text = text_of(drop(people, absent))
+    assert "No deposit of a file with this fingerprint as of" in text
+    assert "4 independent institutions signed the chain up to there" in text
+    assert " ".join(digest[i : i + 4] for i in range(0, 64, 4)) in text
+    assert "No deposit of this file as of" in text_of(drop(people, absent, sha256=digest))
+    assert "It fails at step 6" in text_of(drop(people, absent, sha256="0" * 64))
+
+    world.chain.queue.append(world.network.deposit(bytes.fromhex(digest)))
+    world.chain.make_block()
+    there = people.anonymous.post("/evidence/answer", {"sha256": digest}).content
+    text = text_of(drop(people, there))
+    assert "What the shared chain's state said on" in text
+    assert "Deposited by Commercial court: the file with the fingerprint" in text
+
+
+def test_a_proof_of_any_other_name_shows_its_value(people: People, world: World, record: UUID) -> None:
+    proof = people.owner.get("/network/pools/northwind-parts/proof").content
+
+    text = text_of(drop(people, proof))
+
+    assert "pool/northwind-parts" in text
+    assert '"suspended": false' in text
+
+
+def test_a_spoiled_proof_of_the_state_names_the_step(people: People, world: World, record: UUID) -> None:
+    proof = people.owner.get("/network/pools/northwind-parts/proof").content
+    spoiled = proof.replace(b'"position\\\\\\":0', b'"position\\\\\\":1').replace(
+        b'\\"position\\":0', b'\\"position\\":1'
+    )
+    assert spoiled != proof
+    content = json.loads(spoiled)
+    del content["checksum"]
+    spoiled = canonical.encode(content | {"checksum": sha256(canonical.encode(content)).hexdigest()})
+
+    text = text_of(drop(people, spoiled))
+
+    assert "It fails at step 2" in text
+    assert "What the state says" not in text

@@ -2,13 +2,14 @@
 
 from rest_framework import serializers
 
-from apps.api.serializers.base import Answer
+from apps.api.serializers.base import Answer, Body
 from apps.exchange.supervision import PoolState
 from apps.network.beacon_api import BlockSummary
 
 
 class Block(Answer):
     number = serializers.IntegerField()
+    epoch = serializers.IntegerField()
     time = serializers.DateTimeField()
     size = serializers.IntegerField(help_text="Entries of the chain up to its end.")
     root = serializers.SerializerMethodField(help_text="Root of the tree of `size`, in hexadecimal digits.")
@@ -27,22 +28,30 @@ class Cosigned(Answer):
 
 class Validator(Answer):
     name = serializers.CharField()
-    url = serializers.CharField()
+    url = serializers.CharField(allow_null=True, help_text="Null where this portal does not know it.")
     keys = serializers.ListField(child=serializers.CharField())
-    weight = serializers.IntegerField()
+    weight = serializers.IntegerField(help_text="In balance units: a billion to one unit of weight.")
+    status = serializers.CharField(help_text="pending, active, exiting, exited or slashed.")
+    votes = serializers.IntegerField(help_text="In the last `epochs` epochs.")
+    epochs = serializers.IntegerField()
     cosigned = Cosigned(allow_null=True, help_text="The greatest tree that it has signed.")
 
 
 class Network(Answer):
     network = serializers.CharField()
     size = serializers.IntegerField(help_text="Entries of the shared chain.")
-    final_size = serializers.IntegerField(help_text="As far as enough validators have signed.")
+    final_size = serializers.IntegerField(help_text="Up to where everything is final.")
+    waiting = serializers.IntegerField(help_text="Entries handed in that are not final yet.")
+    epoch = serializers.IntegerField(help_text="The current one.")
+    justified_epoch = serializers.IntegerField()
+    finalized_epoch = serializers.IntegerField()
     head = Block(allow_null=True, help_text="The newest block.")
     validators = Validator(many=True)
 
 
 class Crosslink(Answer):
     index = serializers.IntegerField(help_text="Its entry on the shared chain.")
+    epoch = serializers.IntegerField(help_text="Of the committee that signed.")
     block = serializers.IntegerField()
     time = serializers.DateTimeField()
     final = serializers.BooleanField()
@@ -57,10 +66,32 @@ class SupervisedPool(Answer):
     crosslink = Crosslink(allow_null=True, help_text="The newest; null before the first.")
     lag = serializers.IntegerField(source="lag_seconds", allow_null=True, help_text="Seconds since then.")
     status = serializers.ChoiceField(choices=[state.value for state in PoolState])
+    committee = serializers.ListField(
+        child=serializers.CharField(), help_text="Validators that sign what it commits to next."
+    )
 
 
 class SupervisedPools(Answer):
     items = SupervisedPool(many=True)
+
+
+class Alert(Answer):
+    kind = serializers.CharField()
+    subject = serializers.CharField(help_text="A validator, a pool, a log or the network.")
+    since = serializers.DateTimeField()
+    cleared = serializers.DateTimeField(allow_null=True, help_text="Null while it is open.")
+    detail = serializers.CharField()
+    evidence = serializers.CharField(
+        allow_null=True, help_text="SHA-256 of the file that proves it: `POST /alerts/evidence`."
+    )
+
+
+class Alerts(Answer):
+    items = Alert(many=True)
+
+
+class EvidenceOfAlert(Body):
+    evidence = serializers.CharField(max_length=64, help_text="As the alert tells it.")
 
 
 class OwnPool(Answer):

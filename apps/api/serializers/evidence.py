@@ -33,6 +33,15 @@ class Finding(Answer):
     final = serializers.BooleanField()
 
 
+class FinalState(Answer):
+    block = serializers.IntegerField(help_text="Whose seal commits to the state.")
+    time = serializers.DateTimeField(help_text="When it was sealed, by the chain's own word.")
+
+
 class Findings(Answer):
     sha256 = serializers.CharField()
     deposits = Finding(many=True)
+    final_state = FinalState(
+        allow_null=True,
+        help_text="The state that `POST /evidence/answer` proves the answer with; null while nothing is final.",
+    )

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.api.downloads import download_bundle
 from apps.api.serializers.evidence import Deposit, Findings, Fingerprint, Prove
 from apps.api.views.base import MemberView, OpenView
-from apps.exchange.evidence import digest_read, evidence_deposit, evidence_find, evidence_proof
+from apps.exchange.evidence import digest_read, evidence_answer, evidence_deposit, evidence_proof, evidence_state
 from apps.exchange.records import original_deposit
 
 FOR_EVER = (
@@ -29,7 +29,23 @@ class LookupView(OpenView):
     )
     def post(self, request: Request) -> Response:
         digest = digest_read(self.read_body(Fingerprint)["sha256"])
-        return Response(Findings({"sha256": digest.hex(), "deposits": evidence_find(digest=digest)}).data)
+        answer = evidence_answer(digest=digest)
+        return Response(
+            Findings({"sha256": digest.hex(), "deposits": answer.deposits, "final_state": answer.state}).data
+        )
+
+
+class AnswerView(OpenView):
+    @extend_schema(
+        operation_id="evidence_answer",
+        summary="The bundle that proves what the chain's final state says of a file, also that there is no deposit",
+        description="While nothing is final the answer is 409, `not_final_yet`.",
+        request=Fingerprint,
+        responses={(200, "application/json"): OpenApiTypes.BINARY},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        digest = digest_read(self.read_body(Fingerprint)["sha256"])
+        return download_bundle(evidence_state(digest=digest).bundle, name=f"answer-{digest.hex()[:8]}.json")
 
 
 class EvidenceProofView(OpenView):

@@ -48,6 +48,7 @@ def epochs(request: PageRequest) -> HttpResponse:
 def epoch(request: PageRequest, number: int) -> HttpResponse:
     with beacon() as chain:
         found, state = chain.epoch(_sized(number)), chain.validators()
+        newest = _newest(chain)
         links = chain.crosslinks(first=number, epochs=1)
     names = organisation_names()
     active = [one.name for one in state.validators if one.status in ACTIVE]
@@ -59,7 +60,7 @@ def epoch(request: PageRequest, number: int) -> HttpResponse:
         "line": line,
         "voters": [party_name(name, names) for name in line.voters],
         "missing": [party_name(name, names) for name in active if name not in line.voters],
-        "is_newest": number >= state.epoch,
+        "is_newest": newest is not None and number >= newest.epoch,
         "blocks": found.blocks,
         "boundary": found.epoch.first_slot,
         "pools": [
@@ -92,12 +93,13 @@ def blocks(request: PageRequest) -> HttpResponse:
 @members_only
 def block(request: PageRequest, number: int) -> HttpResponse:
     with beacon() as chain:
-        found = chain.block(_sized(number))
+        found, newest = chain.block(_sized(number)), _newest(chain)
     names = organisation_names()
     context = {
         "section": "network",
         "tab": "blocks",
         "sealed": found.block,
+        "is_newest": newest is not None and number >= newest.number,
         "checkpoint": found.checkpoint,
         "entries": [{"index": line.index, "type": TYPE_NAMES.get(line.type, line.type)} for line in found.entries][
             -ENTRIES:
@@ -128,6 +130,10 @@ def entry_proof(request: PageRequest, index: int) -> HttpResponse:
     if proven is None:
         raise NotFinalYet("This entry is not final yet: validators are still signing. Ask again in a few seconds.")
     return download(proven.proof, name=f"entry-{index}.tlog-proof", media_type="text/plain; charset=utf-8")
+
+
+def _newest(chain: BeaconClient) -> api.BlockSummary | None:
+    return next(iter(chain.blocks(limit=1).blocks), None)
 
 
 def _needed(chain: BeaconClient, kind: str) -> Mapping[str, object]:

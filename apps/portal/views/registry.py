@@ -100,7 +100,9 @@ def pool(request: PageRequest, name: str) -> HttpResponse:
 @members_only
 def pool_proof(request: PageRequest, name: str) -> HttpResponse:
     """What the final state says of the pool: its key, its owner, and whether it is suspended."""
-    return download_bundle(state_proof(f"pool/{_named(name)}").bundle, name=f"pool-{name}.json")
+    with beacon() as chain:
+        chain.pool(_named(name))
+    return download_bundle(state_proof(f"pool/{name}").bundle, name=f"pool-{name}.json")
 
 
 @require_safe
