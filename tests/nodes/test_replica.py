@@ -182,6 +182,19 @@ class TestVoting:
             assert scene.ask(history, seal, old=old).status == 200
         assert len(scene.rows("SELECT * FROM validator_signedvote")) == 1
 
+    def test_it_is_signed_again_however_old_it_is(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        history = scene.history()
+        seal = history.block()
+        assert scene.ask(history, seal).status == 200
+        monkeypatch.setitem(scene.processes._environment, "BLOCK_TIME_TOLERANCE", "0")
+        scene.restart()
+        try:
+            assert scene.ask(history, seal, old=seal.size).status == 200
+            assert "about now" in scene.ask(history, history.boundary(), old=seal.size).text
+        finally:
+            monkeypatch.undo()
+            scene.restart()
+
     def test_what_was_voted_for_outlives_a_kill(self, scene: Scene) -> None:
         history, fork = scene.history(), scene.history()
         seal = history.block()
