@@ -86,8 +86,13 @@ class Gathering:
         return {seat.witness.name: seat.believed_size for seat in self._seats}
 
     def aim(self, note: bytes, size: int) -> None:
-        """From now on ask for this checkpoint; requests under way for an earlier one run to their end."""
+        """From now on ask for this checkpoint; requests under way for an earlier one run to their end.
+
+        Whoever refused an earlier one is asked at once: what was wrong with that need not be wrong with this.
+        """
         self._note, self._size = note, size
+        for seat in self._seats:
+            seat.not_before = 0.0
 
     def wake(self) -> None:
         """Makes the current or next `step` return at once; may be called from any thread."""
