@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
 
 class StoppingStorage:
-    """Lets `steps` steps through, each a call on the storage, a transaction, its log, or a commit; then stops."""
+    """Lets `steps` steps through: calls on the storage, a transaction, its log and state, and commits; then stops."""
 
     def __init__(self, storage: PoolStorage, *, steps: int) -> None:
         self._storage = storage
@@ -57,6 +57,10 @@ class _Counted:
     @property
     def log(self) -> Any:
         return _Counted(self._rows.log, self._step)
+
+    @property
+    def state(self) -> Any:
+        return _Counted(self._rows.state, self._step)
 
     def __getattr__(self, name: str) -> Any:
         self._step()
