@@ -93,6 +93,7 @@ from audit_chain.errors import (
     InvalidSeal,
     InvalidSignature,
     InvalidSlashing,
+    MalformedCosignature,
     StateMismatch,
     Suspended,
     UnknownOrigin,
@@ -318,9 +319,16 @@ def compute_crosslink_note(note: Note, pool: VerifierKey, committee: Sequence[Re
 def _line_of(validator: RegisteredValidator, lines: dict[tuple[str, bytes], Signature]) -> Signature | None:
     for keys in validator.key_sets:
         line = lines.get((keys.ed25519.name, keys.ed25519.key_id))
-        if line is not None and keys.is_valid_at(timestamp_of(line)):
+        if line is not None and _is_dated_within(keys, line):
             return line
     return None
+
+
+def _is_dated_within(keys: KeySet, line: Signature) -> bool:
+    try:
+        return keys.is_valid_at(timestamp_of(line))
+    except MalformedCosignature:
+        return False
 
 
 def _check_crosslink_epoch(state: State, epoch: int) -> None:

@@ -262,6 +262,13 @@ def spoiled_crosslinks() -> dict[str, tuple[Callable[[ExampleNetwork, Crosslink]
 
         return spoil
 
+    def with_blob(blob: Callable[[bytes], bytes]) -> Callable[[ExampleNetwork, Note], Note]:
+        def spoil(_: ExampleNetwork, note: Note) -> Note:
+            *lines, last = note.signatures
+            return Note(note.text, (*lines, replace(last, blob=blob(last.blob))))
+
+        return spoil
+
     stranger = ValidatorKeys.numbered("meridian-bank", 77)
     return {
         "of an unknown pool": (lambda net, link: replace(link, pool="lotus"), UnknownPool),
@@ -277,6 +284,8 @@ def spoiled_crosslinks() -> dict[str, tuple[Callable[[ExampleNetwork, Crosslink]
         ),
         "with the pool's signature spoiled": (with_note(flip(0)), InvalidCrosslink),
         "with a cosignature spoiled": (with_note(flip(2)), InvalidCrosslink),
+        "with a cosignature that is too long": (with_note(with_blob(lambda blob: blob + b"\0")), InvalidCrosslink),
+        "with a cosignature of no time": (with_note(with_blob(lambda blob: bytes(8) + blob[8:])), InvalidCrosslink),
         "without the pool's signature": (
             with_note(lambda net, note: Note(note.text, note.signatures[1:])),
             InvalidCrosslink,
