@@ -16,7 +16,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --
 CHECKED = apps audit_chain data_pool tests manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop reset test soak lint fmt lock install clean
+.PHONY: help run stop reset test soak bench lint fmt lock install clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: .venv/.development ## run all tests; ARGS="tests/core -k merkle" chooses
 
 soak: .venv/.development ## run what takes long: the random histories of which `make test` runs a sample
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: .venv/.development ## measure speed and size; ARGS="scale storage" chooses
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: .venv/.development ## check style (ruff), types (mypy) and layers (import-linter)
 	@$(BIN)/ruff check $(CHECKED)
