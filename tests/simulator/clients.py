@@ -1,6 +1,9 @@
 """Who hands something in, and does so again until it is final: a court with files, and pools with their checkpoints."""
 
-from audit_chain.beacon.state import get_crosslink
+import copy
+
+from audit_chain.beacon.misbehaviour import build_fork
+from audit_chain.beacon.state import get_crosslink, get_pool
 from audit_chain.encoding import to_time
 from audit_chain.errors import Malformed, Refused, RefusedOldSize
 from audit_chain.log.checkpoint import LogCheckpoint
@@ -69,6 +72,7 @@ class PoolNode(Node):
         self.lines: dict[str, Signature] = {}
         self.note_: Note | None = None
         self.open = True
+        self.forked: tuple[Note, ...] = ()
         world.after(world.random.uniform(2, 6), self._work)
 
     @property
@@ -77,9 +81,34 @@ class PoolNode(Node):
 
     @property
     def is_done(self) -> bool:
-        """Whether a final crosslink has the latest tree."""
+        """Whether a final crosslink has the latest tree; of a pool that lied, whether it is suspended."""
         state = self.judge.final_state()
+        if state is not None and self.forked:
+            return get_pool(state, self.pool).suspended
         return state is not None and get_crosslink(state, self.pool).size == self.store.head().tree_size
+
+    def fork(self) -> None:
+        """Signs two histories, and asks some validators about the one and others about the other."""
+        if self.forked or self.store.head().tree_size == 0:
+            return
+        stores = self.store, copy.deepcopy(self.store)
+        logs = [SealedLog(store, pool_signer(self.pool)) for store in stores]
+        for number, log in enumerate(logs):
+            log.append([b"lie %d" % number])
+            log.seal(to_time(self.clock))
+        self.forked = tuple(
+            Note.parse(log.note(store.head().tree_size)) for log, store in zip(logs, stores, strict=True)
+        )
+        self.note_, self.lines = self.forked[0], {}
+        self.note("signs two histories")
+        for validator in self.validators:
+            side = self.world.random.randrange(2)
+            self._ask(validator, self.forked[side], logs[side])
+
+    def proof_against(self) -> str | None:
+        if not self.forked:
+            return None
+        return build_fork(*self.forked, key=pool_signer(self.pool).verifier_key).encode().decode()
 
     def _work(self) -> None:
         self.world.after(self.world.random.uniform(4, 8), self._work)
@@ -93,15 +122,15 @@ class PoolNode(Node):
             return
         missing = [one for one in self.validators if one.operator.name not in self.lines]
         for validator in missing:
-            self._ask(validator, note)
+            self._ask(validator, note, self.log)
         cosigned = note.with_signatures(*self.lines.values())
         if 3 * len(self.lines) >= 2 * len({one.operator.name for one in self.validators}):
             self.send(self.sequencer, lambda: self.sequencer.submit_crosslink(self.pool, cosigned))
 
-    def _ask(self, validator: Validator, note: Note) -> None:
+    def _ask(self, validator: Validator, note: Note, log: SealedLog) -> None:
         size = LogCheckpoint.parse(note.text).size
         known = self.known.get(validator.name, 0)
-        proof = self.log.consistency_proof(known, size) if 0 < known < size else []
+        proof = log.consistency_proof(known, size) if 0 < known < size else []
         request = AddCheckpointRequest(known, tuple(proof), note.render())
         self.send(validator, lambda: self._at_validator(validator, note, request))
 

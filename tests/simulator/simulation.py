@@ -135,11 +135,13 @@ class Simulation:
         self.world.run(until=TROUBLE)
 
     def _tell_lies(self) -> None:
-        """The sequencer shows some of the validators false blocks, and keeps votes back for a while."""
+        """The sequencer shows some of the validators false blocks and keeps votes back; a pool signs two histories."""
         self._make_noise(loss=0.02, crashes=1)
         for _ in range(self.random.randint(1, 3)):
             spoil = self.random.choice((wrong_state, backwards))
             self._at(self._moment(0.1, 0.9), partial(self._lie, spoil))
+        if self.random.random() < 0.5:
+            self._at(self._moment(0.3, 0.9), self.random.choice(self.pools).fork)
         self._at(self._moment(0.3, 0.5), lambda: self._withhold(frozenset(one.name for one in operators(9))))
         self._at(self._moment(0.6, 0.9), lambda: self._withhold(frozenset()))
         self.world.run(until=TROUBLE)
@@ -336,7 +338,8 @@ class Simulation:
             if proof is not None:
                 self.judge.accused.append(operator.name)
                 entries.append(Slashing(proof, None).encode())
-        return entries
+        proofs = (pool.proof_against() for pool in self.pools)
+        return entries + [Slashing(proof, None).encode() for proof in proofs if proof]
 
     def _liars_are_out(self) -> bool:
         offenders = self.judge.accused

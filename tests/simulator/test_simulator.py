@@ -10,7 +10,9 @@ import pytest
 
 from audit_chain.beacon.casper import finality
 from audit_chain.beacon.casper.containers import CasperState, Weight
+from audit_chain.beacon.entries import Slashing
 from audit_chain.beacon.slashing_protection import KeyHistory, SignedVote
+from audit_chain.beacon.state import get_pool
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import VerifierKey
 from audit_chain.log.note import Note
@@ -168,6 +170,20 @@ def test_a_lost_message_that_is_never_sent_again_is_found_out(monkeypatch: pytes
     monkeypatch.setattr(simulation.court, "_hand_in", lambda entry: None)
     with pytest.raises(PropertyError, match="not everything is final"):
         simulation.run()
+
+
+def test_a_pool_that_signs_two_histories_is_suspended() -> None:
+    simulation = steady()
+    pool = simulation.pools[0]
+    pool.fork()
+    proof = pool.proof_against()
+    assert proof is not None
+    simulation.sequencer.submit(Slashing(proof, None).encode())
+    go_on(simulation, 12)
+    state = simulation.judge.final_state()
+    assert state is not None
+    assert get_pool(state, pool.pool).suspended
+    assert not get_pool(state, simulation.pools[1].pool).suspended
 
 
 # A restored disk
