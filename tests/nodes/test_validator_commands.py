@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 
@@ -18,8 +20,14 @@ from tests.nodes.requests import add_checkpoint
 pytestmark = pytest.mark.xdist_group("validator-commands")
 
 
+class Court(NamedTuple):
+    processes: Processes
+    history: History
+    beacon: FalseBeacon
+
+
 @pytest.fixture(scope="module")
-def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Processes, History]]:
+def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
     """One validator that has voted for two epochs of a beacon in the test's hands."""
     processes = Processes(tmp_path_factory.mktemp("commands"), beacon_database=None)
     processes.migrate("court")
@@ -33,7 +41,7 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Processes,
             second = history.boundary(Member(fresh_name("member")).entry())
             proof = history.log.consistency_proof(first.size, second.size)
             assert add_checkpoint(processes.url("court"), old=first.size, proof=proof, note=second.note).status == 200
-            yield processes, history
+            yield Court(processes, history, beacon)
         finally:
             processes.stop()
 
@@ -46,16 +54,16 @@ def run(processes: Processes, *arguments: str, name: str = "court") -> tuple[int
 
 
 class TestSlashingProtection:
-    def test_what_was_signed_is_exported(self, court: tuple[Processes, History]) -> None:
-        processes, _ = court
+    def test_what_was_signed_is_exported(self, court: Court) -> None:
+        processes = court.processes
         file = processes.var_dir / "protection.json"
         assert run(processes, "slashing_protection", "export", str(file))[0] == 0
         interchange = Interchange.parse(file.read_bytes())
         own = processes.network.validator("court").keys[0].public
         assert [(vote.source, vote.target) for vote in interchange.histories[own].votes] == [(0, 0), (0, 1)]
 
-    def test_what_is_imported_is_forbidden_from_then_on(self, court: tuple[Processes, History]) -> None:
-        processes, _ = court
+    def test_what_is_imported_is_forbidden_from_then_on(self, court: Court) -> None:
+        processes = court.processes
         file = processes.var_dir / "protection.json"
         assert run(processes, "slashing_protection", "export", str(file))[0] == 0
         interchange = Interchange.parse(file.read_bytes())
@@ -68,8 +76,8 @@ class TestSlashingProtection:
         assert again.histories == more
 
     @pytest.mark.parametrize("spoil", ["genesis_validators_root", "interchange_format_version"])
-    def test_a_file_of_another_network_or_format_is_refused(self, court: tuple[Processes, History], spoil: str) -> None:
-        processes, _ = court
+    def test_a_file_of_another_network_or_format_is_refused(self, court: Court, spoil: str) -> None:
+        processes = court.processes
         file = processes.var_dir / "protection.json"
         run(processes, "slashing_protection", "export", str(file))
         document = json.loads(file.read_bytes())
@@ -81,17 +89,29 @@ class TestSlashingProtection:
 
 
 class TestReplay:
-    def test_it_says_how_far_every_root_agrees(self, court: tuple[Processes, History]) -> None:
-        processes, history = court
+    def test_it_says_how_far_every_root_agrees(self, court: Court) -> None:
+        processes, history = court.processes, court.history
         code, said = run(processes, "replay")
         assert (code, "3 blocks" in said) == (0, True)
         assert str(history.store.head().tree_size) in said
 
-    def test_it_names_what_does_not_hold(self, court: tuple[Processes, History]) -> None:
-        processes, history = court
+    def test_it_names_what_does_not_hold(self, court: Court) -> None:
+        processes, history = court.processes, court.history
         code, said = run(processes, "replay", "--to", str(history.store.head().tree_size + 300))
         assert code == 1
         assert "cannot be read" in said
+
+    def test_it_says_which_sections_differ(self, court: Court) -> None:
+        lie = History(court.history.network, court.processes.var_dir)
+        lie.block()
+        court.beacon.sections = {**lie.state.subroots(), "casper": bytes(32)}
+        spoilt = lie.seal(spoil=lambda seal: replace(seal, state=bytes(32)))
+        court.beacon.history = lie
+        code, said = run(court.processes, "replay", "--to", str(spoilt.size))
+        court.beacon.history = court.history
+        assert code == 1
+        assert "casper: here" in said
+        assert f"there {bytes(32).hex()}" in said
 
 
 @pytest.fixture(scope="module")
