@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 BLOCK_LIMIT = 500  # submissions in a block; crosslinks take about half a millisecond each
 KEPT_EPOCHS = 256  # whose states can be read and proven, besides all since the latest final one
 PRUNE_EVERY = 16  # epochs
-REMEMBERED_VALUES = 50_000  # that a state may have read before it is opened anew, so that memory does not grow
+STATE_BLOCKS = 100  # after which the state is opened anew: it remembers every value that it has read
 NOT_COUNTED = (Attestation, Seal)  # Entries that nobody handed in: nothing waits for them to become final.
 
 
@@ -212,7 +212,7 @@ class Sealing:
             finality_record(state, self.network, self._policy)
             self._prune(epoch)
         logger.info("block %d: %d entries, tree size %d", slot, block.entries, seal.size)
-        if len(state._values) > REMEMBERED_VALUES:
+        if slot % STATE_BLOCKS == 0:
             self._state = None
         return seal
 

@@ -111,6 +111,23 @@ def test_proofs_from_both_sides_hold_by_one_network_file(
     assert origins == [f"{NETWORK}/beacon", f"{NETWORK}/beacon-1"]
 
 
+def test_votes_by_keys_that_a_validator_has_rotated_to_count(
+    nodes: Processes, beacon: BeaconClient, member: Member, restarted: tuple[str, str]
+) -> None:
+    said(nodes, "bank", "rotate_keys")
+    nodes.kill("bank")
+    nodes.start("bank")
+    nodes.kill("court")  # Without it three are left, all of whom are needed.
+    digest = deposit(beacon, member)
+    eventually(lambda: is_final(beacon, digest))
+    (bank, *_) = beacon.validators().validators
+    assert len(bank.key_sets) == 2
+    proven = beacon.proof(beacon.deposits(digest)[0].index)
+    assert proven
+    assert verify(nodes, proven) == f"{NETWORK}/beacon-1"
+    nodes.start("court")
+
+
 def test_the_log_replays_to_the_states_that_its_seals_name(nodes: Processes, restarted: tuple[str, str]) -> None:
     assert "every root is the sealed one" in said(nodes, "beacon", "replay")
     boundary = nodes.beacon().epochs(limit=3).epochs[-1].size
