@@ -258,7 +258,7 @@ def test_the_search_finds_what_is_there(stack: Stack, secrets: Secrets, secretiv
     def holders(text: str) -> set[str]:
         return {hit.rsplit(": ", 1)[0] for hit in text_found_in(places, text)}
 
-    assert "beacon: public.beacon_state" in holders(pool)
+    assert "beacon: public.state_value" in holders(pool)
     assert [place for place in holders(pool) if place.startswith("validators/")] != []
     assert text_found_in(secrets.waiting, pool) != []
     assert "broker: pgmq.q_celery" in {hit.rsplit(": ", 1)[0] for hit in text_found_in(secrets.waiting, pool)}
