@@ -164,12 +164,28 @@ def test_what_a_court_saves_proves_the_deposit_offline_and_to_anybody(
     expect(stranger.get_by_role("heading", name=UNCHANGED)).to_be_visible()
 
 
-def test_an_unknown_file_gets_a_plain_answer(stranger: Page, deposited: Deposited) -> None:
+def test_that_a_file_was_not_deposited_is_proven_offline_and_to_anybody(
+    stranger: Page, deposited: Deposited, stack: Stack, tmp_path: Path
+) -> None:
     look_up(stranger, deposited.file + b"\n")
 
-    expect(stranger.get_by_role("heading", name="This file has not been deposited.")).to_be_visible()
+    expect(stranger.get_by_role("heading", name="No deposit of this file as of")).to_be_visible()
     expect(stranger.get_by_text("differs by a single character")).to_be_visible()
     expect(stranger.get_by_role("button", name="Deposit")).to_have_count(0)
+    proof, policy, file = tmp_path / "proof.json", tmp_path / "policy.txt", tmp_path / "invoice.xml"
+    proof.write_bytes(saved(stranger, lambda: button(stranger, "Save the proof").click()))
+    policy.write_bytes(saved(stranger, lambda: stranger.get_by_role("link", name="Save the trust policy").click()))
+    file.write_bytes(deposited.file + b"\n")
+
+    arguments = ("verify", str(proof), "--policy", str(policy), "--file", str(file), "--json")
+    verdict = json.loads(stack.audit_chain(*arguments).stdout)
+    assert verdict["verdict"] == "verified"
+    assert verdict["shows"]["values"][f"evidence/{sha256(file.read_bytes()).hexdigest()}"] is None
+    file.write_bytes(deposited.file)
+    assert stack.audit_chain(*arguments, check=False).returncode == 1
+    stranger.goto("/verify")
+    drop(stranger, {"proof.json": proof.read_bytes()})
+    expect(stranger.get_by_role("heading", name="No deposit of a file with this fingerprint as of")).to_be_visible()
 
 
 def test_a_fingerprint_that_is_none_is_told_so(stranger: Page) -> None:
@@ -185,4 +201,4 @@ def test_a_record_that_was_only_imported_is_not_to_be_found_by_its_file(clerk: P
     expect(outcome_in(clerk, "invoice.xml")).to_be_visible()
 
     look_up(stranger, file)
-    expect(stranger.get_by_role("heading", name="This file has not been deposited.")).to_be_visible()
+    expect(stranger.get_by_role("heading", name="No deposit of this file as of")).to_be_visible()

@@ -23,8 +23,9 @@ WORD = "Schiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" 
 AXE = Axe().axe_script
 MARKUP = "<img src=//elsewhere.example onerror=alert(1)><script>alert(2)</script>"
 NOT_PAGES = {  # answers to forms, downloads, and parts of pages
-    "bundle-file", "entry-proof", "evidence-deposit", "evidence-proof", "invitation-withdraw", "life", "member-remove",
-    "member-role", "organisation", "original", "policy", "sign-out", "token-revoke",
+    "alert-file", "bundle-file", "entry-proof", "evidence-answer", "evidence-deposit", "evidence-proof",
+    "invitation-withdraw", "life", "live", "member-remove", "member-role", "offence-file", "organisation", "original",
+    "policy", "pool-proof", "sign-out", "token-revoke",
 }  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def refuted(page: Page, story: Story) -> None:
 def unknown_file(page: Page, story: Story) -> None:
     page.goto("/evidence")
     drop(page, {"file.xml": story.file})
-    expect(page.get_by_role("heading", name="This file has not been deposited.")).to_be_visible()
+    expect(page.get_by_role("heading", name="No deposit of this file as of")).to_be_visible()
 
 
 def found_nothing(page: Page, story: Story) -> None:
@@ -134,6 +135,13 @@ def new_token(page: Page, story: Story) -> None:
     page.get_by_label("What it is for").fill(WORD[:60])
     button(page, "Make token").click()
     expect(page.locator("#token")).to_be_visible()
+
+
+def searched(page: Page, story: Story) -> None:
+    page.goto("/network")
+    page.get_by_label("Find on the chain").fill("1")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("heading", name="3 places match")).to_be_visible()
 
 
 PAGES: dict[str, tuple[str | None, Open]] = {  # by the name of the address, and what is special about it
@@ -176,9 +184,19 @@ PAGES: dict[str, tuple[str | None, Open]] = {  # by the name of the address, and
     "tokens: a new one": ("owner", new_token),
     "password": ("owner", at("/password")),
     "network": ("bank", at("/network")),
+    "network-search": ("bank", searched),
+    "epochs": ("bank", at("/network/epochs")),
+    "epoch": ("bank", at("/network/epochs/1")),
+    "blocks": ("bank", at("/network/blocks")),
+    "validators": ("bank", at("/network/validators")),
+    "validator": ("bank", at("/network/validators/meridian-bank")),
+    "pool": ("bank", at("/network/pools/northwind-parts")),
+    "motions": ("bank", at("/network/motions")),
+    "offences": ("bank", at("/network/offences")),
     "block": ("bank", at("/network/blocks/2")),
     "entry": ("bank", at("/network/entries/0")),
     "pools": ("regulator", at("/pools")),
+    "alerts": ("regulator", at("/alerts")),
 }
 
 
