@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
 BUNDLES = 16  # read at a time: 4096 entries
 KEEP_EVERY = 1024  # entries after which a long replay is kept at the next seal
 EPOCHS_KEPT = 2  # before the finalized one, for a restart from there
+REOPEN_EVERY = 500  # turns; an open state remembers every value that it has read
 BUSY = 4.0  # seconds to wait for another request's replay
 
 
@@ -86,6 +87,7 @@ class Replica:
         self._state: State | None = None
         self._reader: State | None = None
         self._slots: dict[int, int] = {}
+        self._turns = 0
         self._seen: list[SignedVote] = []
 
     @contextmanager
@@ -95,7 +97,10 @@ class Replica:
             raise BeaconUnread("another request is replaying the beacon's log")
         try:
             yield
-            if self._state is not None and self._state.map.version != get_next_index(self._state):
+            self._turns += 1
+            if self._state is not None and (
+                self._turns % REOPEN_EVERY == 0 or self._state.map.version != get_next_index(self._state)
+            ):
                 self._state = None
         except BaseException:
             self._state = None
@@ -120,7 +125,9 @@ class Replica:
 
         Where the log showed votes of ours that are not remembered, that is kept too.
         """
-        state = self._open()
+        state = self._state
+        if state is None or get_next_index(state) != size:
+            raise OldVersion("nothing was replayed up to there", expected=size)
         if state.map.version != size:
             state.commit(size)
         key, node = self._network.beacon.key, self._network.validator(self._name)
@@ -133,7 +140,7 @@ class Replica:
 
     def forget(self) -> None:
         """Begins again from what is kept."""
-        self._state = None
+        self._state, self._seen = None, []
 
     def reader(self) -> State:
         """The state as kept last; shared by all requests, for reading only."""

@@ -95,6 +95,16 @@ class Processes:
             if name != "sequencer":
                 eventually(lambda name=name: self.is_ready(name), within=30)
 
+    def start_another(self, name: str) -> str:
+        """The URL of a second process of that validator, which `stop` ends too."""
+        twin = f"{name}-twin"
+        self.ports[twin] = free_port()
+        listen = f"--listen=127.0.0.1:{self.ports[twin]}"
+        arguments = ["-m", "waitress", listen, "--threads=4", "apps.config.wsgi.validator:application"]
+        self._running[twin] = self._run(name, arguments)
+        eventually(lambda: self.is_ready(twin), within=30)
+        return self.url(twin)
+
     def start_missing(self) -> None:
         """Starts whichever node is not running."""
         missing = [name for name in (*self.validators, "sequencer", "beacon") if name not in self._running]

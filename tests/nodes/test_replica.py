@@ -195,6 +195,24 @@ class TestVoting:
             monkeypatch.undo()
             scene.restart()
 
+    def test_two_processes_of_one_validator_vote_as_one(self, scene: Scene) -> None:
+        second = scene.processes.start_another("bank")
+        urls = [scene.url, second]
+        history = scene.history()
+        size = 0
+        for number in range(12):
+            seal = history.boundary(Member(fresh_name("member")).entry())
+            proof = history.log.consistency_proof(size, seal.size)
+            for url in (urls[number % 2], urls[number // 2 % 2]):
+                reply = add_checkpoint(url, old=size, proof=proof, note=seal.note)
+                assert reply.status in (200, 409), reply
+                size, proof = seal.size, []
+            history.attest(seal, names=["bank", "court", "chamber"])
+            history.seal()
+        assert history.state.casper.finalized_checkpoint.epoch == 10
+        assert scene.rows("SELECT count(DISTINCT target), count(*) FROM validator_signedvote") == [(12, 12)]
+        assert scene.processes.manage("bank", "replay").wait(60) == 0
+
     def test_what_was_voted_for_outlives_a_kill(self, scene: Scene) -> None:
         history, fork = scene.history(), scene.history()
         seal = history.block()
