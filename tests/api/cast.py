@@ -21,7 +21,7 @@ from apps.network.beacon_api import Alert
 from apps.network.network_file import BeaconNode, NetworkFile, ValidatorNode
 from apps.pools.folder import PoolFolder
 from audit_chain.beacon.entries import Member
-from audit_chain.beacon.misbehaviour import build_fork
+from audit_chain.beacon.misbehaviour import build_fork, build_inconsistent_heads
 from audit_chain.beacon.names import member_key_name
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.keys import NoteSigner, private_key_pem
@@ -119,6 +119,14 @@ def pool_fork(network: ExampleNetwork) -> bytes:
     texts = [LogCheckpoint(signer.name, 5, bytes([number]) * 32).text() for number in (1, 2)]
     heads = [Note(text, (signer.sign(text),)) for text in texts]
     return build_fork(*heads, key=signer.verifier_key).encode()
+
+
+def lie(network: ExampleNetwork) -> str:
+    """The proof that the last validator cosigned two trees of one size."""
+    liar = network.validators[-1].ed25519
+    texts = [LogCheckpoint(network.pool.signer.name, 7, bytes([number]) * 32).text() for number in (1, 2)]
+    heads = [Note(text, (liar.cosign(text, network.clock),)) for text in texts]
+    return build_inconsistent_heads(*heads, key=liar.verifier_key).encode().decode()
 
 
 def _network_file(network: ExampleNetwork) -> NetworkFile:

@@ -1,22 +1,36 @@
 """Evidence, the shared chain's head, and what a regulator sees of the pools."""
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
 
 from apps.exchange import supervision
+from apps.network.beacon_api import PoolCrosslink
 from audit_chain.proof.verifier import verify
 from audit_chain.testing import SUPPLIER, VALIDATORS
-from tests.api.cast import PARTNER, Cast, World, error_of
+from tests.api.cast import PARTNER, Cast, World, error_of, pool_fork
 
 # Evidence
 
 
 def test_a_file_that_nobody_deposited_is_not_found(cast: Cast) -> None:
     digest = secrets.token_hex(32)
-    assert cast.anonymous.post("evidence/lookup", {"sha256": digest}).json() == {"sha256": digest, "deposits": []}
+    answer = cast.anonymous.post("evidence/lookup", {"sha256": digest}).json()
+    assert (answer["sha256"], answer["deposits"]) == (digest, [])
+
+
+def test_that_nobody_deposited_a_file_is_proven_by_the_block_that_is_named(cast: Cast, world: World) -> None:
+    digest = secrets.token_bytes(32)
+    said = cast.anonymous.post("evidence/lookup", {"sha256": digest.hex()}).json()["final_state"]
+    proof = cast.anonymous.post("evidence/answer", {"sha256": digest.hex()})
+
+    assert said["time"] == world.chain.block(said["block"]).block.time
+    verdict = verify(proof.content, world.network.policy, file_digest=digest)
+    assert verdict.verified
+    assert "There is no deposit of this file" in verdict.sentence
 
 
 def test_a_deposit_is_found_by_whoever_has_the_file_and_proved_once_it_is_final(cast: Cast, world: World) -> None:
@@ -88,7 +102,9 @@ def test_a_record_s_original_is_deposited_by_explicit_choice(cast: Cast, world: 
 def test_the_network_tells_its_head_and_its_validators(cast: Cast, world: World) -> None:
     world.final_record()
     answer = cast.stranger.get("network").json()
-    assert answer["size"] == answer["final_size"] == answer["head"]["size"]
+    assert answer["size"] == answer["head"]["size"] > answer["final_size"] > 0
+    assert answer["waiting"] == 0
+    assert answer["finalized_epoch"] < answer["justified_epoch"] <= answer["head"]["epoch"]
     assert answer["head"]["root"] == world.network.log.root(answer["size"]).hex()
     assert [validator["name"] for validator in answer["validators"]] == list(VALIDATORS)
     assert [validator["cosigned"] is None for validator in answer["validators"]] == [True, False, False, False]
@@ -124,11 +140,36 @@ def test_a_pool_s_status_follows_its_newest_crosslink(
     world.pool.follow(world.chain)
 
 
-def test_a_pool_that_has_committed_to_nothing_is_empty(cast: Cast, world: World) -> None:
-    chain, world.network.state = world.network.state, dict(world.network.state)
-    try:
-        del world.network.state[f"crosslink/{SUPPLIER}"]
-        (pool,) = cast.regulator.get("pools").json()["items"]
-    finally:
-        world.network.state = chain
+def test_a_pool_that_has_committed_to_nothing_is_empty(
+    cast: Cast, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (known,) = world.chain.pools()
+    nothing = PoolCrosslink(SUPPLIER, None, None, 0, b"", None, None, final=False)
+    monkeypatch.setattr(world.chain, "pools", lambda: (replace(known, crosslink=nothing),))
+
+    (pool,) = cast.regulator.get("pools").json()["items"]
+
     assert (pool["status"], pool["crosslink"], pool["lag"], pool["size"]) == ("empty", None, None, 0)
+
+
+def test_a_suspended_pool_says_so_whatever_it_has_committed_to(
+    cast: Cast, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (known,) = world.chain.pools()
+    monkeypatch.setattr(world.chain, "pools", lambda: (replace(known, suspended=True),))
+
+    (pool,) = cast.regulator.get("pools").json()["items"]
+
+    assert pool["status"] == "suspended"
+    assert len(pool["committee"]) == 4
+
+
+def test_a_regulator_reads_alerts_and_takes_the_evidence(cast: Cast, world: World) -> None:
+    alert = world.alert()
+
+    (told,) = cast.regulator.get("alerts").json()["items"]
+    file = cast.regulator.post("alerts/evidence", {"evidence": told["evidence"]})
+
+    assert (told["kind"], told["subject"], told["cleared"]) == ("fork", alert.subject, None)
+    assert file.content == pool_fork(world.network)
+    assert cast.regulator.post("alerts/evidence", {"evidence": "0" * 64}).status_code == 404

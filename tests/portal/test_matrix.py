@@ -16,7 +16,7 @@ from apps.accounts.services import member_invite, token_create, user_create
 from apps.exchange.models import Share
 from apps.portal.urls import urlpatterns
 from audit_chain.beacon.entries import Slashing
-from tests.api.cast import PARTNER, World, numbers, pool_fork
+from tests.api.cast import PARTNER, World, lie, numbers
 from tests.pool.cast import bring_in, invoice, upload
 from tests.portal.people import PASSWORD, People, Person, text_of
 
@@ -76,7 +76,7 @@ class Things:
         """Index of the entry that proves an offence."""
         network, found = self.world.network, self.world.chain.offences()
         if not found:
-            network.append(Slashing(pool_fork(network).decode(), PARTNER).encode())
+            network.append(Slashing(lie(network), PARTNER).encode())
             self.world.chain.make_block()
             found = self.world.chain.offences()
         return found[0].entry.index

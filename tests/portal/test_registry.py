@@ -10,14 +10,11 @@ from apps.portal import alerts as alert_words
 from apps.portal.alerts import alert_view
 from apps.portal.views import registry
 from audit_chain.beacon.entries import Ballot, Slashing
-from audit_chain.beacon.misbehaviour import build_inconsistent_heads
 from audit_chain.beacon.motion import Motion
-from audit_chain.log.checkpoint import LogCheckpoint
-from audit_chain.log.note import Note
 from audit_chain.proof.offence import verify_offence
 from audit_chain.proof.verifier import verify
 from audit_chain.testing import KEYS_UNTIL, SUPPLIER
-from tests.api.cast import REGULATOR, World, pool_fork
+from tests.api.cast import REGULATOR, World, lie, pool_fork
 from tests.portal.people import People, text_of
 
 
@@ -130,12 +127,7 @@ def test_a_motion_to_change_a_number_is_told_in_words(people: People, world: Wor
 
 def test_an_offence_is_listed_with_a_file_that_proves_it_offline(people: People, world: World) -> None:
     assert "Nobody was caught at anything" in page(people, "offences")
-    liar = world.network.validators[3]
-    heads = []
-    for root in (b"1" * 32, b"2" * 32):
-        text = LogCheckpoint(world.network.pool.signer.name, 7, root).text()
-        heads.append(Note(text, (liar.ed25519.cosign(text, world.network.clock),)))
-    proof = build_inconsistent_heads(heads[0], heads[1], key=liar.ed25519.verifier_key).encode().decode()
+    proof = lie(world.network)
     index = world.network.append(Slashing(proof, REGULATOR).encode())
     world.chain.make_block()
 
@@ -147,7 +139,7 @@ def test_an_offence_is_listed_with_a_file_that_proves_it_offline(people: People,
     assert "python -m audit_chain misbehaviour" in text
     assert file.content.decode() == proof
     assert f'filename="misbehaviour-{index}.json"' in file["Content-Disposition"]
-    assert verify_offence(file.content, world.network.policy).offence.offender == liar.name
+    assert verify_offence(file.content, world.network.policy).offence.offender == "chamber-of-trade"
     assert "Chamber of trade signed two histories" in page(people, f"entries/{index}")
     assert "Reported by Market Regulator" in page(people, f"entries/{index}")
     assert "caught at an offence" in page(people, "validators/chamber-of-trade")

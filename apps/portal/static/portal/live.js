@@ -45,7 +45,10 @@ document.addEventListener("htmx:afterSwap", () => { since = performance.now(); }
 document.addEventListener("htmx:sendError", () => say("This page cannot reach the portal; it goes on trying."));
 document.addEventListener("htmx:responseError", () => say("The shared chain does not answer; this page goes on trying."));
 document.addEventListener("htmx:afterOnLoad", () => say("Updates by itself."));
-document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible" && !stopped) look(); });
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  if (document.visibilityState === "visible" && !stopped) look();
+});
 
 pause.addEventListener("click", () => {
   stopped = !stopped;
