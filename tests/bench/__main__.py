@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 import sys
 import time
 from argparse import ArgumentParser
@@ -162,4 +163,5 @@ def _print(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Networks and servers are stopped on the way out.
     sys.exit(main(sys.argv[1:]))
