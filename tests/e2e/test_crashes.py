@@ -25,7 +25,7 @@ from tests.stack import Stack, wait_until
 DOCUMENTS = 1_000
 FILES = 10  # in one upload
 VALIDATORS = tuple(f"validator-{number}" for number in range(1, 5))
-PROGRAMS = ("portal", "worker", "beat", "beacon", "sequencer", POSTGRES, *VALIDATORS)
+PROGRAMS = ("portal", "worker", "beat", "beacon", "sequencer", "monitor", POSTGRES, *VALIDATORS)
 KILLS = 11
 MOMENT = 1.5  # seconds from the beginning of a round within which its victim dies
 GIVE_UP = 90.0  # seconds without an answer

@@ -25,8 +25,10 @@ def test_cookies_are_for_https_alone_where_the_portal_is_reached_by_https(monkey
         importlib.reload(module)
 
 
-@pytest.mark.parametrize("node", ["beacon", "validator"])
-def test_beacon_and_validator_load_no_app_of_the_portal(node, monkeypatch):
+@pytest.mark.parametrize(
+    ("node", "apps"), [("beacon", ["apps.beacon", "apps.monitor"]), ("validator", ["apps.validator"])]
+)
+def test_beacon_and_validator_load_no_app_of_the_portal(node, apps, monkeypatch):
     monkeypatch.setenv("VALIDATOR_NAME", "meridian-bank")
     module = importlib.import_module(f"apps.config.settings.{node}")
-    assert [f"apps.{node}"] == module.INSTALLED_APPS
+    assert apps == module.INSTALLED_APPS
