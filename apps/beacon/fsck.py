@@ -119,6 +119,7 @@ class _Check:
         query = "SELECT size, validator, kind, line, signed_at FROM beacon_cosignature ORDER BY size, validator, kind"
         notes: dict[int, Note] = {}
         seen: set[tuple[int, str, bytes]] = set()
+        named: set[str] = set()
         for size, validator, kind, line, signed_at in self._rows(query):
             self._findings.count("beacon_cosignature")
             where = f"beacon_cosignature {size} {validator} {kind}"
@@ -129,7 +130,7 @@ class _Check:
                 key.verify(note.text, signature.blob)
                 if (signature.name, kind, signed_at) != (key.name, key.kind, timestamp_of(signature)):
                     self._findings.add(where, "its columns are not those of its line", checkpoint=size)
-                    continue
+                    named.add(where)
                 notes[size] = note.with_signatures(signature)
                 if key.kind == COSIGN_ED25519:
                     seen.add((size, validator, signature.blob))
@@ -137,9 +138,11 @@ class _Check:
                 self._findings.add(where, "is by nobody of this network", checkpoint=size)
             except AuditChainError as problem:
                 self._findings.add(where, f"does not hold ({problem})", checkpoint=size)
+                named.add(where)
         for size, validator, _ in sorted(self._replay.votes - seen):
             where = f"beacon_cosignature {size} {validator} {COSIGN_ED25519}"
-            self._findings.add(where, "is not the vote that the log has", checkpoint=size)
+            if where not in named:
+                self._findings.add(where, "is not the vote that the log has", checkpoint=size)
         return notes
 
     def _cosigners(self) -> dict[tuple[str, bytes], VerifierKey]:
