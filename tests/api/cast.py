@@ -20,7 +20,7 @@ from apps.accounts.services import organisation_create, token_create, token_revo
 from apps.network.beacon_api import Alert
 from apps.network.network_file import BeaconNode, NetworkFile, ValidatorNode
 from apps.pools.folder import PoolFolder
-from audit_chain.beacon.entries import Member
+from audit_chain.beacon.entries import Member, Slashing
 from audit_chain.beacon.misbehaviour import build_fork, build_inconsistent_heads
 from audit_chain.beacon.names import member_key_name
 from audit_chain.log.checkpoint import LogCheckpoint
@@ -87,6 +87,13 @@ class World:
         alert = Alert(kind, f"{NETWORK}/pool/{SUPPLIER}", "2026-11-22T15:41:00Z", cleared, None, detail, digest)
         self.chain.found_by_monitor.append(alert)
         return alert
+
+    def catch_liar(self) -> int:
+        """Index of the entry that proves the last validator's lie, after which it votes no more."""
+        index = self.network.append(Slashing(lie(self.network), REGULATOR).encode())
+        self.network.voters = self.network.validators[:-1]
+        self.chain.make_block()
+        return index
 
     def read_everything(self) -> None:
         """What a worker does when it is woken."""

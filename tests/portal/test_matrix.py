@@ -15,8 +15,7 @@ from apps.accounts.roles import Role
 from apps.accounts.services import member_invite, token_create, user_create
 from apps.exchange.models import Share
 from apps.portal.urls import urlpatterns
-from audit_chain.beacon.entries import Slashing
-from tests.api.cast import PARTNER, World, lie, numbers
+from tests.api.cast import PARTNER, World, numbers
 from tests.pool.cast import bring_in, invoice, upload
 from tests.portal.people import PASSWORD, People, Person, text_of
 
@@ -74,12 +73,8 @@ class Things:
 
     def offence(self) -> int:
         """Index of the entry that proves an offence."""
-        network, found = self.world.network, self.world.chain.offences()
-        if not found:
-            network.append(Slashing(lie(network), PARTNER).encode())
-            self.world.chain.make_block()
-            found = self.world.chain.offences()
-        return found[0].entry.index
+        found = self.world.chain.offences()
+        return found[0].entry.index if found else self.world.catch_liar()
 
     def _share(self) -> Share:
         supplier, partner = self.people.owner.organisation, self.people.partner.organisation

@@ -61,3 +61,21 @@ def test_a_record_takes_few_queries_however_often_it_was_shared(
         world.bundle(record, "number")
 
     assert count(lambda: people.owner.get(path)) == before <= MOST
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/network",
+        "/network/epochs",
+        "/network/epochs/1",
+        "/network/blocks/1",
+        "/network/validators",
+        "/network/motions",
+    ],
+)
+def test_a_longer_chain_takes_no_more_queries(path: str, people: People, world: World, record: UUID) -> None:
+    before = count(lambda: people.partner.get(path))
+    world.chain.make_block()
+
+    assert count(lambda: people.partner.get(path)) == before <= MOST
