@@ -1,4 +1,7 @@
-"""The pages. Addresses carry random or counted identifiers only: no file name, number, partner or fingerprint."""
+"""The pages. Addresses carry random or counted identifiers only: no file name, number, partner or fingerprint.
+
+Validators and pools stand in addresses by the names that they have on the shared chain, for every member to read.
+"""
 
 from django.urls import path
 

@@ -66,9 +66,11 @@ def _query(number: str):
 
 
 def test_addresses_take_identifiers_only() -> None:
-    converters = {name: type(c).__name__ for p in urlpatterns for name, c in p.pattern.converters.items()}
+    taken = {(p.name, type(c).__name__) for p in urlpatterns for c in p.pattern.converters.values()}
 
-    assert set(converters.values()) <= {"UUIDConverter", "IntConverter"}
+    assert {kind for _, kind in taken} <= {"UUIDConverter", "IntConverter", "SlugConverter"}
+    # Names that every member reads on the shared chain.
+    assert {page for page, kind in taken if kind == "SlugConverter"} == {"validator", "pool", "pool-proof"}
 
 
 @pytest.mark.parametrize("path", NAMES.values(), ids=NAMES)
