@@ -1,7 +1,7 @@
-"""Restart: the log goes on from its last finalized checkpoint, under the next origin and a new key.
+"""Restart: the log goes on from its latest justified checkpoint, under the next origin and a new key.
 
 For a beacon whose sequencer has split the votes, so that nothing becomes final any more. Two thirds of the validators'
-weight sign one motion to restart, each with its governance key. What stood behind the finalized tree is taken out of
+weight sign one motion to restart, each with its governance key. What stood behind that tree is taken out of
 the log and kept beside it, as evidence; what members, pools and validators had handed in waits again for a place.
 """
 
@@ -38,8 +38,8 @@ NOT_HANDED_IN = (Attestation, Genesis, Restart, Seal, Validator)
 
 
 def restart_motion(key: VerifierKey) -> Motion:
-    """The motion to go on from the last finalized checkpoint with that key, for the validators to sign."""
-    seal = _finalized()
+    """The motion to go on from the latest justified checkpoint with that key, for the validators to sign."""
+    seal = _justified()
     return Motion(
         action="restart",
         expires=get_current_epoch(open_state().casper) + 1,
@@ -56,15 +56,15 @@ def is_restarted(key: VerifierKey) -> bool:
 def restart(ballots: Sequence[Note], sealing: Sealing, network: NetworkFile, *, now: int) -> SealedTree:
     """The first block under the next origin. The caller holds the writer's lock.
 
-    InvalidRestart where the ballots are for another tree than the last finalized one, or too few. All in one
+    InvalidRestart where the ballots are for another tree than the latest justified one, or too few. All in one
     transaction: a stop leaves the log as it was, or restarted.
     """
     entry = Restart(tuple(ballots)).encode()
     motion = parse_restart(entry).ballots[0].motion
-    seal = _finalized()
+    seal = _justified()
     if (motion.content["size"], motion.content["root"]) != (seal.size, to_base64(seal.root)):
         raise InvalidRestart(
-            "the ballots are for another tree than the last finalized one", expected=seal.size, got="another"
+            "the ballots are for another tree than the latest justified one", expected=seal.size, got="another"
         )
     with transaction.atomic():
         origin = get_log(open_state()).origin
@@ -82,11 +82,16 @@ def parse_restart(entry: bytes) -> Restart:
     return parsed
 
 
-def _finalized() -> SealedTree:
-    latest = Finality.objects.exclude(proof="").order_by("-size").first()
+def _justified() -> SealedTree:
+    """The tree to go on from.
+
+    The finalized one may be too early: a proof that a later one is final needs signatures only, and may have left
+    before a block knew of it. What is final was justified before, though.
+    """
+    latest = Epoch.objects.filter(justified=True).order_by("-number").first()
     seal = open_store().seal_at(latest.size) if latest else None
     if seal is None:
-        raise NotInLog("nothing is finalized yet, so there is nothing to go on from")
+        raise NotInLog("nothing is justified yet, so there is nothing to go on from")
     return seal
 
 

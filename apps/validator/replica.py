@@ -156,7 +156,7 @@ class Replica:
         start = get_next_index(state)
         if checkpoint.size < start:
             raise RefusedHistory("older than what was replayed", expected=f"at least {start}", got=checkpoint.size)
-        if checkpoint.size == start and start and _tree(state).root() != checkpoint.root:
+        if checkpoint.size == start and start and tree_of(state).root() != checkpoint.root:
             raise RefusedHistory("another tree than the one that was replayed", got=checkpoint.size)
         for first, entries in self._parts(start, checkpoint.size):
             self._check_entries(state, entries, checkpoint)
@@ -183,7 +183,7 @@ class Replica:
 
     def _check_entries(self, state: State, entries: list[bytes], checkpoint: LogCheckpoint) -> None:
         """Nothing, where these are the next entries of the checkpoint's tree: only then they are the beacon's word."""
-        tree = _tree(state)
+        tree = tree_of(state)
         for entry in entries:
             tree.append(leaf_hash(entry))
         try:
@@ -279,7 +279,7 @@ class Replica:
         logger.warning("the beacon was restarted: replaying its log from size %s", version or 0)
 
     def _is_prefix(self, version: int, checkpoint: LogCheckpoint) -> bool:
-        tree = _tree(State(StateMap(SqliteStateStore(), version=version)))
+        tree = tree_of(State(StateMap(SqliteStateStore(), version=version)))
         try:
             self._check_extends(LogCheckpoint(checkpoint.origin, tree.size, tree.root()), checkpoint)
         except InvalidConsistencyProof:
@@ -312,7 +312,7 @@ def replayed_size() -> int:
     return latest.version if latest else 0
 
 
-def _tree(state: State) -> Frontier:
+def tree_of(state: State) -> Frontier:
     """The log's frontier with the latest seal in it; right after a block only."""
     tree = Frontier(state.tree.size, state.tree.hashes)
     if get_latest_seal(state).index == tree.size and (seal := get_seal_entry(state)) is not None:

@@ -527,6 +527,8 @@ def process_restart(state: State, entry: Restart, index: int) -> None:
     tree = state.tree
     if (motion.content["size"], from_base64(str(motion.content["root"]))) != (tree.size, tree.root()):
         raise InvalidRestart("the log goes on from another tree", expected=tree.size, got="another")
+    if get_current_epoch(state.casper) > motion.expires:
+        raise InvalidRestart("the motion has expired", expected=f"epoch {motion.expires} at most", got="later")
     voters: list[str] = []
     for ballot, note in zip(entry.ballots, entry.notes, strict=True):
         voter = _verify_ballot(state, ballot.network, ballot.validator, note)

@@ -327,6 +327,13 @@ def test_a_restart_takes_two_thirds_each_voting_once(net: ExampleNetwork) -> Non
     refuses(net, Restart((*twice.notes, twice.notes[0])), InvalidRestart)
 
 
+def test_a_restart_expires(net: ExampleNetwork) -> None:
+    while net.epoch < 2:
+        net.seal()
+    refuses(net, restart(net, replace(restart_motion(net), expires=1)), InvalidRestart)
+    net.append(restart(net, replace(restart_motion(net), expires=2)).encode())
+
+
 def test_a_restarted_log_has_the_next_origin(net: ExampleNetwork) -> None:
     skipping = NoteSigner(beacon_origin(NETWORK, 2), ed25519_key(101))
     refuses(net, restart(net, restart_motion(net, key=str(skipping.verifier_key))), InvalidRestart)

@@ -1,5 +1,6 @@
-"""A beacon on which nothing becomes final any more goes on from its last finalized checkpoint under another key."""
+"""A beacon on which nothing becomes final any more goes on from its latest justified checkpoint under another key."""
 
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from apps.network.beacon_client import BeaconClient
 from apps.network.network_file import load
 from audit_chain import canonical
 from audit_chain.beacon.sealed_state import SealedState
+from audit_chain.encoding import to_base64
 from audit_chain.log.note import Note
 from audit_chain.log.tlog_proof import TlogProof
 from audit_chain.proof.finality import verify_finality
@@ -57,6 +59,7 @@ def restarted(nodes: Processes, beacon: BeaconClient, member: Member, tmp_path_f
     earlier = deposit(beacon, member)
     eventually(lambda: is_final(beacon, earlier))
     eventually(lambda: beacon.validators().waiting == 0)
+    finalized = next(epoch for epoch in beacon.epochs().epochs if epoch.finalized)
     for name in ("bank", "court"):
         nodes.kill(name)
     later = deposit(beacon, member)
@@ -70,6 +73,14 @@ def restarted(nodes: Processes, beacon: BeaconClient, member: Member, tmp_path_f
     folder: Path = tmp_path_factory.mktemp("ballots")
     motion = said(nodes, "beacon", "beacon_restart", "propose").strip().splitlines()[-1]
     (folder / "motion.json").write_text(motion)
+    assert json.loads(motion)["size"] > finalized.size
+    too_early = json.loads(motion) | {"size": finalized.size, "root": to_base64(finalized.root)}
+    (folder / "early.json").write_bytes(canonical.encode(too_early))
+    refusal = said(nodes, "bank", "governance", "vote", "--file", str(folder / "early.json"), status=1)
+    assert "the log would go back behind what may be final" in refusal
+    (folder / "unknown.json").write_bytes(canonical.encode(too_early | {"root": to_base64(bytes(32))}))
+    refusal = said(nodes, "bank", "governance", "vote", "--file", str(folder / "unknown.json"), status=1)
+    assert "has not replayed the log to that tree" in refusal
     ballots = []
     for name in ("bank", "regulator", "chamber"):
         text = said(nodes, name, "governance", "vote", "--file", str(folder / "motion.json"))

@@ -1,4 +1,4 @@
-"""`manage.py beacon_restart`: goes on from the last finalized checkpoint under the next origin and a new key.
+"""`manage.py beacon_restart`: goes on from the latest justified checkpoint under the next origin and a new key.
 
     manage.py beacon_restart propose > motion.json      makes the key, and the motion that validators sign
     manage.py beacon_restart apply ballot-1 ballot-2 …   with the signed ballots of two thirds of the weight
@@ -32,7 +32,7 @@ from audit_chain.log.note import Note
 
 
 class Command(BaseCommand):
-    help = "Restarts the beacon's log from its last finalized checkpoint, once two thirds of the weight have signed."
+    help = "Restarts the beacon's log from its latest justified checkpoint, once two thirds of the weight have signed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from apps.network.beacon_client import BeaconClient
 from apps.network.errors import NetworkError
 from apps.validator.identity import identity
+from apps.validator.restarting import check_restart
 from audit_chain import canonical
 from audit_chain.beacon.motion import ACTIONS, SERIAL_SIZE, Ballot, Motion
 from audit_chain.canonical import JSON
@@ -66,11 +67,12 @@ class Command(BaseCommand):
             self.stdout.write("no motions")
 
     def _vote(self, beacon: BeaconClient, motion: Motion) -> None:
-        ballot = sign_ballot(motion)
         if motion.action == "restart":
             # All ballots for a restart stand in one entry, which whoever runs the beacon writes.
-            self.stdout.write(ballot.render().decode(), ending="")
+            check_restart(motion)
+            self.stdout.write(sign_ballot(motion).render().decode(), ending="")
             return
+        ballot = sign_ballot(motion)
         beacon.submit_ballot(ballot.render())
         self.stdout.write(f"voted for {to_hex(motion.digest)}: {canonical.encode(motion.to_json()).decode()}")
 
