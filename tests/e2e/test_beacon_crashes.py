@@ -67,7 +67,7 @@ class Network:
         return {int(version): root for version, root in self.rows(validator, "SELECT version, root FROM state_version")}
 
     def votes(self, validator: str) -> KeyHistory:
-        rows = self.rows(validator, "SELECT target, source, signing_root FROM validator_signedvote")
+        rows = self.rows(validator, "SELECT target, source, signing_root FROM validator_signedvote WHERE NOT is_floor")
         return KeyHistory(tuple(sorted(SignedVote(target, source, root) for target, source, root in rows)))
 
     def rows(self, validator: str, query: str) -> list[tuple[int, ...]]:

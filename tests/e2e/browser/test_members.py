@@ -231,4 +231,4 @@ def test_without_javascript_anybody_verifies_and_looks_up(visit: Visits) -> None
     stranger.goto("/evidence")
     stranger.get_by_label("Fingerprint (SHA-256)").fill(secrets.token_hex(32))
     button(stranger, "Look it up").click()
-    expect(stranger.get_by_role("heading", name="This file has not been deposited.")).to_be_visible()
+    expect(stranger.get_by_role("heading", name="No deposit of this file")).to_be_visible()

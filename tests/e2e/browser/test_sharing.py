@@ -115,7 +115,7 @@ def test_the_bank_finds_it_reads_the_verdict_and_verifies_the_bundle_by_itself(
     received.get_by_role("link").first.click()
 
     expect(bank.get_by_role("heading", name="These 3 fields are unchanged since")).to_be_visible()
-    expect(bank.locator(".steps .badge")).to_have_text(["proven"] * 8)
+    expect(bank.locator(".steps .badge")).to_have_text(["proven"] * 10)
     disclosed = card(bank, "What it discloses")
     expect(disclosed).to_contain_text(shared.number)
     expect(disclosed).to_contain_text("119.00")
@@ -149,7 +149,7 @@ def test_anybody_verifies_the_bundle_without_signing_in(stranger: Page, shared: 
     drop(stranger, {"proof.json": shared.bundle})
 
     expect(stranger.get_by_role("heading", name="These 3 fields are unchanged since")).to_be_visible()
-    expect(stranger.locator(".steps .badge")).to_have_text(["proven"] * 8)
+    expect(stranger.locator(".steps .badge")).to_have_text(["proven"] * 10)
     expect(card(stranger, "What it discloses")).to_contain_text(shared.number)
     expect(card(stranger, "Who signed").get_by_text("signed", exact=True)).not_to_have_count(0)
     expect(card(stranger, "What this does not show")).to_be_visible()
@@ -164,11 +164,11 @@ def test_anybody_sees_at_which_step_a_tampered_bundle_fails(stranger: Page, shar
     drop(stranger, {"dearer.json": with_another_amount(shared.bundle, mend=False)})
     expect(stranger.get_by_role("heading", name="This proof does not hold.")).to_be_visible()
     expect(stranger.get_by_text("It fails at step 1")).to_be_visible()
-    expect(steps.locator(".badge")).to_have_text(["fails"] + ["not reached"] * 7)
+    expect(steps.locator(".badge")).to_have_text(["fails"] + ["not reached"] * 9)
     drop(stranger, {"dearer, mended.json": with_another_amount(shared.bundle, mend=True)})
     expect(stranger.get_by_text("It fails at step 2")).to_be_visible()
     expect(steps.nth(1)).to_contain_text("The disclosed fields belong to the record")
-    expect(steps.locator(".badge")).to_have_text(["proven", "fails"] + ["not reached"] * 6)
+    expect(steps.locator(".badge")).to_have_text(["proven", "fails"] + ["not reached"] * 8)
     expect(stranger.get_by_text("9,999.00")).to_have_count(0)  # Nothing of what it claims is repeated.
 
 
