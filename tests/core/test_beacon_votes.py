@@ -5,10 +5,10 @@ import pytest
 
 from audit_chain.beacon.casper.containers import Checkpoint
 from audit_chain.beacon.entries import Attestation, Crosslink
-from audit_chain.beacon.state import State, get_committee, get_next_index, get_pool
+from audit_chain.beacon.state import State, get_committee, get_crosslink, get_next_index, get_pool
 from audit_chain.beacon.transition import process_entry, process_latest_seal
 from audit_chain.beacon.votes import Vote
-from audit_chain.errors import InvalidAttestation, InvalidCrosslink, InvalidEntry, UnknownValidator
+from audit_chain.errors import InvalidAttestation, InvalidCrosslink, InvalidEntry, UnknownValidator, WrongParent
 from audit_chain.log.checkpoint import LogCheckpoint
 from audit_chain.log.store import Seal
 from audit_chain.statemap.map import StateMap
@@ -265,3 +265,51 @@ def test_committees_of_an_epoch_part_the_validators() -> None:
         state[f"pool/{SUPPLIER}"] = replace(pool, position=position).to_json()
         seated += [validator.index for validator in get_committee(state, SUPPLIER, 0)]
     assert sorted(seated) == list(range(12))
+
+
+# The names of consensus-specs v0.8.3, test/phase_0/epoch_processing/test_process_crosslinks.py
+
+
+def crosslinked(net: ExampleNetwork) -> int:
+    """Size of the pool's current crosslink."""
+    return get_crosslink(net.state, SUPPLIER).size
+
+
+def cosigned(net: ExampleNetwork) -> Crosslink:
+    """A crosslink of the grown pool, cosigned by the committee of the current epoch."""
+    net.pool.add({"kind": "order"}, key=record_key(1))
+    return net.crosslink(net.cosign(net.pool.seal(net.clock)))
+
+
+def test_no_attestations(net: ExampleNetwork) -> None:
+    net.pool.add({"kind": "order"}, key=record_key(1))
+    refuses(net, net.crosslink(net.pool.seal(net.clock)), InvalidCrosslink)
+    assert crosslinked(net) == 0
+
+
+def test_single_crosslink_update_from_current_epoch(net: ExampleNetwork) -> None:
+    crosslink = cosigned(net)
+    assert crosslink.epoch == net.epoch
+    take(net.state, crosslink)
+    assert crosslinked(net) == crosslink.checkpoint.size
+
+
+def test_single_crosslink_update_from_previous_epoch(net: ExampleNetwork) -> None:
+    crosslink = cosigned(net)
+    net.seal()
+    boundary(net)
+    assert crosslink.epoch == net.epoch - 1
+    take(net.state, crosslink)
+    assert crosslinked(net) == crosslink.checkpoint.size
+
+
+def test_double_late_crosslink(net: ExampleNetwork) -> None:
+    """Two from one epoch come late, and both follow the same crosslink: the first is taken, the other is not."""
+    first, second = cosigned(net), cosigned(net)
+    assert first.parent == second.parent
+    for _ in range(2):
+        net.seal()
+        boundary(net)
+    take(net.state, first)
+    refuses(net, second, WrongParent)
+    assert crosslinked(net) == first.checkpoint.size
