@@ -74,6 +74,7 @@ class Finality(models.Model):
 class Cosignature(models.Model):
     """A verified signature line of a validator, or of a further witness, on the checkpoint of this size."""
 
+    pk = models.CompositePrimaryKey("size", "validator", "kind")
     size = models.BigIntegerField()
     validator = models.TextField()
     kind = models.SmallIntegerField()
@@ -81,9 +82,6 @@ class Cosignature(models.Model):
     signed_at = models.BigIntegerField()  # POSIX seconds, as the validator says
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["size", "validator", "kind"], name="one_cosignature_per_key"),
-        ]
         indexes = [models.Index(fields=["validator", "-size"], name="latest_cosignature")]
 
     def __str__(self) -> str:
@@ -93,13 +91,13 @@ class Cosignature(models.Model):
 class DroppedEntry(models.Model):
     """An entry that a restart took out of the log, kept as evidence of what was signed."""
 
+    pk = models.CompositePrimaryKey("origin", "index")
     origin = models.TextField()
     index = models.BigIntegerField()
     entry = models.BinaryField()
 
     class Meta:
         db_table = "beacon_dropped_entry"
-        constraints = [models.UniqueConstraint(fields=["origin", "index"], name="one_dropped_entry_per_index")]
 
     def __str__(self) -> str:
         return f"dropped entry {self.index} of {self.origin}"
@@ -108,13 +106,13 @@ class DroppedEntry(models.Model):
 class DroppedCheckpoint(models.Model):
     """A signed checkpoint over dropped entries, with the cosignatures that it had."""
 
+    pk = models.CompositePrimaryKey("origin", "size")
     origin = models.TextField()
     size = models.BigIntegerField()
     note = models.BinaryField()
 
     class Meta:
         db_table = "beacon_dropped_checkpoint"
-        constraints = [models.UniqueConstraint(fields=["origin", "size"], name="one_dropped_checkpoint_per_size")]
 
     def __str__(self) -> str:
         return f"dropped checkpoint {self.size} of {self.origin}"

@@ -53,7 +53,7 @@ for _ in range(count):
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A network that nobody else needs afterwards."""
     folder = tmp_path_factory.mktemp("forked")
     folder.chmod(0o755)
@@ -66,8 +66,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def enterprise(stack: Stack) -> Iterator[Enterprise]:
-    made = found(stack, [NAME])[NAME]
+def enterprise(network: Stack) -> Iterator[Enterprise]:
+    made = found(network, [NAME])[NAME]
     yield made
     made.http.close()
 
@@ -78,64 +78,64 @@ def files(tmp_path: Path) -> Path:
 
 
 def test_a_sequencer_that_forks_is_seen_proven_and_left_behind(
-    stack: Stack, enterprise: Enterprise, files: Path
+    network: Stack, enterprise: Enterprise, files: Path
 ) -> None:
     early = enterprise.bring_one(invoice("EARLY-1"))
     enterprise.wait_until_final(early)
     bundle = enterprise.disclose(early, ["number"])
-    policy = policy_file(stack, files / "before.txt")
+    policy = policy_file(network, files / "before.txt")
 
-    stop(stack)
-    make_copy(stack, "older")
-    start(stack, "sequencer", "beacon", "monitor")
+    stop(network)
+    make_copy(network, "older")
+    start(network, "sequencer", "beacon", "monitor")
     later = enterprise.bring_one(invoice("LATER-1"))
     enterprise.wait_until_final(later)
-    heads = signed_heads(stack)
-    final = final_size(stack)
+    heads = signed_heads(network)
+    final = final_size(network)
 
     # The lie: another history, from an older copy of the database.
-    stop(stack)
-    exchange(stack, "older", keep_as="honest")
-    liar = start_liar(stack)
+    stop(network)
+    exchange(network, "older", keep_as="honest")
+    liar = start_liar(network)
     try:
-        start(stack, "beacon", "monitor")
+        start(network, "beacon", "monitor")
         hidden = enterprise.bring_one(invoice("HIDDEN-1"))
-        seen(stack, "rolled-back")
-        deposit(stack, count=12)
-        alert = seen(stack, "fork")
-        assert sorted(signed_heads(stack)) == sorted(heads), "a validator signed the other history"
-        assert final_size(stack) < final
+        seen(network, "rolled-back")
+        deposit(network, count=12)
+        alert = seen(network, "fork")
+        assert sorted(signed_heads(network)) == sorted(heads), "a validator signed the other history"
+        assert final_size(network) < final
         assert enterprise.record(hidden)["life"]["state"] in ("stored", "sealed", "anchored")
-        page = regulators_page(stack)
+        page = regulators_page(network)
         assert "tallystick.local/beacon" in page
         assert "two histories" in page
     finally:
         liar.kill()
         liar.wait()
 
-    evidence = httpx.get(f"{stack.beacon_url}/alerts/{alert['evidence']}").content
+    evidence = httpx.get(f"{network.beacon_url}/alerts/{alert['evidence']}").content
     assert sha256(evidence).hexdigest() == alert["evidence"]
     (files / "evidence.json").write_bytes(evidence)
-    checked = stack.audit_chain("misbehaviour", str(files / "evidence.json"), "--policy", str(policy))
+    checked = network.audit_chain("misbehaviour", str(files / "evidence.json"), "--policy", str(policy))
     assert checked.stdout.startswith("PROVEN.")
 
     # The way out: the honest copy goes on under another origin and key, by two thirds of the weight.
-    stop(stack)
-    exchange(stack, "honest", keep_as="lie")
-    restart_beacon(stack, files)
-    restart_validators_and_pools(stack)
-    start(stack, "sequencer", "beacon", "monitor")
+    stop(network)
+    exchange(network, "honest", keep_as="lie")
+    restart_beacon(network, files)
+    restart_validators_and_pools(network)
+    start(network, "sequencer", "beacon", "monitor")
     enterprise.wait_until_final(hidden, within=120)
-    assert load(stack.var_dir / "network.json").beacon.key.name == "tallystick.local/beacon-1"
-    assert final_size(stack) > final
+    assert load(network.var_dir / "network.json").beacon.key.name == "tallystick.local/beacon-1"
+    assert final_size(network) > final
 
     (files / "early.json").write_bytes(bundle)
     (files / "hidden.json").write_bytes(enterprise.disclose(hidden, ["number"]))
-    after = policy_file(stack, files / "after.txt")
+    after = policy_file(network, files / "after.txt")
     for name, trusted in (("early", policy), ("early", after), ("hidden", after)):
-        verified = stack.audit_chain("verify", str(files / f"{name}.json"), "--policy", str(trusted))
+        verified = network.audit_chain("verify", str(files / f"{name}.json"), "--policy", str(trusted))
         assert verified.stdout.startswith("VERIFIED.")
-    assert stack.manage("fsck").stdout.count("sound") >= 4
+    assert network.manage("fsck").stdout.count("sound") >= 4
 
 
 def policy_file(stack: Stack, path: Path) -> Path:

@@ -35,7 +35,6 @@ NOTES = {"monitor_alert", "monitor_evidence", "monitor_measure", "monitor_seenhe
 
 # By what a row is named, where that is not the primary key.
 NAMED_BY: dict[str, tuple[str, ...]] = {
-    "beacon_cosignature": ("size", "validator", "kind"),
     "log_head": (),
     "record_token": ("index",),
     "registration": (),

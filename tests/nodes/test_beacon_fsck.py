@@ -152,7 +152,7 @@ CHANGES = {
     ),
     "what nobody restarted": (
         "beacon_dropped_entry",
-        "INSERT INTO beacon_dropped_entry (id, origin, index, entry) VALUES (1, 'x/beacon', 7, '{}')",
+        "INSERT INTO beacon_dropped_entry (origin, index, entry) VALUES ('x/beacon', 7, '{}')",
         "beacon_dropped_entry",
     ),
     "a block's entries": ("beacon_block", "UPDATE beacon_block SET entries = 0 WHERE number = 0", "beacon_block 0"),

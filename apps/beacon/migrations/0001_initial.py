@@ -60,7 +60,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Cosignature",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "size", "validator", "kind", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("size", models.BigIntegerField()),
                 ("validator", models.TextField()),
                 ("kind", models.SmallIntegerField()),
@@ -69,39 +74,40 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [models.Index(fields=["validator", "-size"], name="latest_cosignature")],
-                "constraints": [
-                    models.UniqueConstraint(fields=("size", "validator", "kind"), name="one_cosignature_per_key")
-                ],
             },
         ),
         migrations.CreateModel(
             name="DroppedCheckpoint",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "origin", "size", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("origin", models.TextField()),
                 ("size", models.BigIntegerField()),
                 ("note", models.BinaryField()),
             ],
             options={
                 "db_table": "beacon_dropped_checkpoint",
-                "constraints": [
-                    models.UniqueConstraint(fields=("origin", "size"), name="one_dropped_checkpoint_per_size")
-                ],
             },
         ),
         migrations.CreateModel(
             name="DroppedEntry",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "origin", "index", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("origin", models.TextField()),
                 ("index", models.BigIntegerField()),
                 ("entry", models.BinaryField()),
             ],
             options={
                 "db_table": "beacon_dropped_entry",
-                "constraints": [
-                    models.UniqueConstraint(fields=("origin", "index"), name="one_dropped_entry_per_index")
-                ],
             },
         ),
         migrations.CreateModel(
