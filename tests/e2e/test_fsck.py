@@ -264,8 +264,8 @@ def test_the_command_names_a_spoiled_row_of_a_pool_and_fails(stack: Stack, inspe
 def test_the_command_names_a_spoiled_row_of_the_beacon_and_fails(stack: Stack, pool: Pool) -> None:
     database = database_of(stack.setting("BEACON_DATABASE_URL"))
     with psycopg.connect(stack.superuser_url(database), autocommit=True) as connection:
-        first = "SELECT min(id) FROM beacon_cosignature"
-        query = f"UPDATE beacon_cosignature SET signed_at = signed_at # 1 WHERE id = ({first})"
+        first = "SELECT size, validator, kind FROM beacon_cosignature ORDER BY size, validator, kind LIMIT 1"
+        query = f"UPDATE beacon_cosignature SET signed_at = signed_at # 1 WHERE (size, validator, kind) = ({first})"
         connection.execute(query)
         try:
             done = stack.manage("fsck", "--beacon", "--json", check=False)
