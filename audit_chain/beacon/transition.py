@@ -430,10 +430,6 @@ class StateDirectory:
     def network(self) -> str:
         return get_network(self._state).name
 
-    @property
-    def slots_per_epoch(self) -> int:
-        return self._state.casper.preset.slots_per_epoch
-
     def validator_keys(self, name: str) -> tuple[KeySet, ...]:
         return get_validator(self._state, name).key_sets
 
